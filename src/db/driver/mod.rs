@@ -1,0 +1,148 @@
+//! What the executor asks of a driver.
+//!
+//! One trait, three implementations with the same method names. A driver takes SQL text in one line, binds values in
+//! order, and hands rows as borrowed cells to a sink, without an owned value in between.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::row::{Cell, Columns};
+use crate::types::SqlType;
+use crate::value::Bind;
+
+/// A boxed future, as the drivers' and the hooks' object-safe traits return it.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A compiled statement as a driver gets it.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    /// Text with placeholders only: `$1::type` on PostgreSQL, `?` on MySQL, `?1` on SQLite.
+    pub(crate) sql: Arc<str>,
+    /// One bind for each placeholder number, in order.
+    pub(crate) binds: Vec<Bind>,
+    /// The result columns that the compiler expects, `None` where it can't know them (`SELECT *`, raw SQL). A driver decodes
+    /// each wire value to the expected type, where there is one.
+    pub(crate) columns: Option<Arc<[Expected]>>,
+    /// False for statements that occur once (raw DDL): they stay out of the prepared-statement cache.
+    pub(crate) cached: bool,
+}
+
+/// An expected result column.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Expected {
+    pub(crate) name: String,
+    pub(crate) sql_type: Option<SqlType>,
+}
+
+/// What a finished statement reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Rows handed to the sink.
+    pub(crate) rows: u64,
+    /// Rows matched by a write (PostgreSQL and SQLite's count; MySQL with CLIENT_FOUND_ROWS, which sqlx sets).
+    pub(crate) affected: u64,
+}
+
+/// Whether a sink can take more rows at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Go on.
+    More,
+    /// Call `flush` (or `flush_blocking` off the async threads) before the next row.
+    Flush,
+}
+
+/// One row as the driver holds it.
+pub(crate) trait RawRow {
+    /// The number of columns.
+    fn len(&self) -> usize;
+    /// The cell at `index`, already of the column's [`SqlType`] in [`Columns`]; an error names the column.
+    fn cell(&self, index: usize) -> Result<Cell<'_>>;
+}
+
+/// Where rows go. It travels to SQLite's worker thread and comes back with what it collected.
+pub(crate) trait RowSink: Send {
+    /// Called once, before the first row; also when there are no rows.
+    fn columns(&mut self, columns: &Arc<Columns>) -> Result<()>;
+    /// Called for each row.
+    fn row(&mut self, row: &dyn RawRow) -> Result<Flow>;
+    /// Hands on what is buffered, waiting for the consumer.
+    fn flush(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+    /// The same from a thread that may block.
+    fn flush_blocking(&mut self) -> Result<()> {
+        Ok(())
+    }
+    /// The sink itself, so that its owner gets back what it collected.
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+}
+
+/// Transaction control. The text of each is fixed in the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// Starts a transaction; a read-only one is so by the database's own means, and has its snapshot taken.
+    Begin { read_only: bool },
+    /// Commits.
+    Commit,
+    /// Rolls back.
+    Rollback,
+}
+
+/// What a new session is told: read-only by the database's own switch, deadlines, settings of the handle.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// The handle is read-only.
+    pub(crate) read_only: bool,
+    /// The server ends a statement after this long.
+    pub(crate) statement_timeout: Option<std::time::Duration>,
+    /// How long connecting may take.
+    pub(crate) connect_timeout: std::time::Duration,
+    /// Settings by name, from the handle's builder; names are checked against the driver's allow-list.
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+/// What is known of the server after connecting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) dialect: crate::dialect::Dialect,
+    /// The version as the server states it, shortened to digits and dots.
+    pub(crate) version: String,
+    /// Text compares and sorts by code point without a COLLATE clause (SQLite; PostgreSQL with the C collation).
+    pub(crate) binary_text: bool,
+}
+
+/// Stops a running statement from outside.
+pub(crate) trait Canceller: Send + Sync {
+    /// Asks the database to stop; returns at once and never fails.
+    fn cancel(&self);
+}
+
+/// One session with a database.
+///
+/// A future of any method that is dropped before it is ready leaves the session unusable: the caller must then drop it, which
+/// closes the socket (or interrupts and closes SQLite), and never put it back into a pool.
+pub(crate) trait Connection: Send {
+    /// What was learnt of the server.
+    fn server(&self) -> &Server;
+    /// Runs one statement and hands its rows to `sink`, which comes back with the counts.
+    fn run<'a>(
+        &'a mut self,
+        statement: &'a Statement,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<(Box<dyn RowSink>, Done)>>;
+    /// Begins, commits or rolls back.
+    fn control(&mut self, control: Control) -> BoxFuture<'_, Result<()>>;
+    /// Asks the server for a sign of life.
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>>;
+    /// Brings the session back to what `Session` asked for, read-only switch included, after raw SQL may have changed it.
+    /// `Ok(false)` says that this driver can't, and the session must be closed.
+    fn reset(&mut self) -> BoxFuture<'_, Result<bool>>;
+    /// What stops a running statement from another task, if the driver has it.
+    fn canceller(&self) -> Option<Arc<dyn Canceller>>;
+    /// False once the session is known to be broken.
+    fn is_open(&self) -> bool;
+}
