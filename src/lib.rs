@@ -5,10 +5,17 @@ mod error;
 mod hook;
 mod ident;
 mod row;
+mod token;
 mod types;
 mod value;
+mod compile {
+    pub(crate) mod verify;
+}
 mod db {
     pub(crate) mod driver;
+}
+mod policy {
+    pub(crate) mod raw_select;
 }
 
 pub use crate::dialect::Dialect;
