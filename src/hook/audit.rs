@@ -77,7 +77,7 @@ impl AuditLayer {
     ///
     /// Each record is one `write` call in append mode, so records of several tasks, handles and processes do not mix in one
     /// local file. A line that was torn by a full disk or a crash is ended before the next record: a reader should expect a
-    /// line that is not JSON there. To rotate, move the file away and start with a new layer.
+    /// line there that is empty or not JSON. To rotate, move the file away and start with a new layer.
     ///
     /// ```
     /// use portcullis::AuditLayer;
@@ -310,3 +310,6 @@ fn stamp(now: DateTime<Utc>) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -539,7 +539,8 @@ mod tests {
             allowed += usize::from(ask(&layer, &select()).is_ok());
             hands.advance(SECOND / 1_000);
         }
-        assert!((8..=9).contains(&allowed), "{allowed}");
+        assert_eq!(allowed, 9);
+        hands.advance(SECOND);
         let error = check_allows(&layer, &select(), 1);
         assert_eq!(error.retry_after(), Some(Duration::from_nanos(333_333_334)));
     }
@@ -588,7 +589,6 @@ mod tests {
     #[test]
     fn reads_and_writes_can_be_limited_apart_and_ends_of_transactions_never() {
         use StatementKind::*;
-        let rules = [("reads", Statements::Reads), ("writes", Statements::Writes), ("all", Statements::All)];
         let counted = |only: Statements| -> Vec<StatementKind> {
             [Select, Insert, Update, Delete, RawSelect, Raw, Catalog, Explain, Begin, Commit, Rollback]
                 .into_iter()
@@ -598,7 +598,6 @@ mod tests {
                 })
                 .collect()
         };
-        assert_eq!(rules.len(), 3);
         assert_eq!(counted(Statements::Reads), [Select, RawSelect, Explain]);
         assert_eq!(counted(Statements::Writes), [Insert, Update, Delete, Raw]);
         assert_eq!(counted(Statements::All), [Select, Insert, Update, Delete, RawSelect, Raw, Explain, Begin]);

@@ -129,3 +129,169 @@ impl fmt::Debug for TraceLayer {
         f.debug_struct("TraceLayer").field("open", &self.open().len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+    use tracing_subscriber::registry::LookupSpan;
+
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+    use crate::hook::{StatementKind, TableAccess};
+
+    #[derive(Clone, Default)]
+    struct Capture(Arc<Mutex<Seen>>);
+
+    #[derive(Default)]
+    struct Seen {
+        spans: Vec<(u64, BTreeMap<String, String>, Option<u64>)>,
+        closed: usize,
+        events: Vec<(Option<u64>, BTreeMap<String, String>)>,
+    }
+
+    struct Fields<'a>(&'a mut BTreeMap<String, String>);
+
+    impl Visit for Fields<'_> {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            self.0.insert(field.name().to_owned(), format!("{value:?}").trim_matches('"').to_owned());
+        }
+
+        fn record_str(&mut self, field: &Field, value: &str) {
+            self.0.insert(field.name().to_owned(), value.to_owned());
+        }
+    }
+
+    impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Capture {
+        fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+            let mut fields = BTreeMap::new();
+            attributes.record(&mut Fields(&mut fields));
+            fields.insert("target".to_owned(), attributes.metadata().target().to_owned());
+            let parent = cx.span(id).unwrap().parent().map(|span| span.id().into_u64());
+            self.0.lock().unwrap().spans.push((id.into_u64(), fields, parent));
+        }
+
+        fn on_record(&self, id: &Id, record: &Record<'_>, _: Context<'_, S>) {
+            let mut seen = self.0.lock().unwrap();
+            let span = seen.spans.iter_mut().rev().find(|span| span.0 == id.into_u64()).unwrap();
+            record.record(&mut Fields(&mut span.1));
+        }
+
+        fn on_event(&self, event: &tracing::Event<'_>, cx: Context<'_, S>) {
+            let mut fields = BTreeMap::new();
+            event.record(&mut Fields(&mut fields));
+            let parent = cx.event_span(event).map(|span| span.id().into_u64());
+            self.0.lock().unwrap().events.push((parent, fields));
+        }
+
+        fn on_close(&self, _: Id, _: Context<'_, S>) {
+            self.0.lock().unwrap().closed += 1;
+        }
+    }
+
+    /// The fields of the span of one statement, and those of its event.
+    fn run(cx: &QueryContext, outcome: &Outcome) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+        let capture = Capture::default();
+        let trace = TraceLayer::new();
+        let subscriber = tracing_subscriber::registry().with(capture.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let caller = tracing::info_span!("caller");
+            caller.in_scope(|| trace.before(cx).now_or_never().unwrap().unwrap());
+            assert_eq!(capture.0.lock().unwrap().closed, 0);
+            trace.after(cx, outcome).now_or_never().unwrap();
+            assert_eq!(capture.0.lock().unwrap().closed, 1);
+        });
+        assert!(trace.open().is_empty());
+        let mut seen = capture.0.lock().unwrap();
+        let (id, fields, parent) = seen.spans.remove(1);
+        assert_eq!(parent, Some(seen.spans[0].0));
+        let (event_span, event) = seen.events.remove(0);
+        assert_eq!(event_span, Some(id));
+        (fields, event)
+    }
+
+    fn of(fields: &[(&str, &str)]) -> BTreeMap<String, String> {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn span_has_the_attributes_of_the_conventions() {
+        let cx = QueryContext::sample(StatementKind::Select);
+        let id = cx.id().to_string();
+        let (span, event) = run(&cx, &Outcome::sample());
+        assert_eq!(
+            span,
+            of(&[
+                ("target", "portcullis::query"),
+                ("otel.kind", "client"),
+                ("otel.name", "SELECT orders"),
+                ("db.system.name", "postgresql"),
+                ("db.namespace", "shop"),
+                ("db.operation.name", "SELECT"),
+                ("db.collection.name", "orders"),
+                ("db.query.summary", "SELECT orders"),
+                ("db.query.text", r#"SELECT "id", "total" FROM "orders" WHERE "total" > $1::numeric"#),
+                ("db.response.returned_rows", "3"),
+                ("portcullis.id", &id),
+                ("portcullis.outcome", "completed"),
+                ("portcullis.affected", "0"),
+            ])
+        );
+        assert_eq!(
+            event,
+            of(&[("message", "statement ended"), ("outcome", "completed"), ("rows", "3"), ("elapsed_us", "1500")])
+        );
+    }
+
+    #[test]
+    fn failure_has_error_type_and_status_code() {
+        let error = Error::new(ErrorKind::Database, "db.failed", "the database refused it").with_sqlstate("42P01");
+        let outcome = Outcome { kind: OutcomeKind::Failed, rows: 0, error: Some(error), ..Outcome::sample() };
+        let (span, _) = run(&QueryContext::sample(StatementKind::Update), &outcome);
+        assert_eq!(span["error.type"], "db.failed");
+        assert_eq!(span["db.response.status_code"], "42P01");
+        assert_eq!(span["otel.status_code"], "ERROR");
+        assert_eq!(span["portcullis.outcome"], "failed");
+        assert!(!span.contains_key("db.response.returned_rows"));
+        assert!(!span.values().any(|value| value.contains("refused it")));
+    }
+
+    #[test]
+    fn cancelled_statement_has_an_error_type_without_an_error() {
+        let outcome = Outcome { kind: OutcomeKind::Cancelled, error: None, ..Outcome::sample() };
+        let (span, event) = run(&QueryContext::sample(StatementKind::Select), &outcome);
+        assert_eq!((span["error.type"].as_str(), event["outcome"].as_str()), ("cancelled", "cancelled"));
+    }
+
+    #[test]
+    fn refused_statement_of_two_tables_has_no_text_and_no_single_collection() {
+        let table = |name: &str| TableAccess { table: name.to_owned(), ..TableAccess::default() };
+        let refusal = Error::new(ErrorKind::Policy, "write.no_condition", "no condition");
+        let cx = QueryContext {
+            tables: [table("a"), table("b")].into(),
+            sql: None,
+            refusal: Some(refusal.clone()),
+            ..QueryContext::sample(StatementKind::Delete)
+        };
+        let (span, _) = run(&cx, &Outcome::not_sent(refusal, Duration::ZERO));
+        assert!(!span.contains_key("db.query.text") && !span.contains_key("db.collection.name"));
+        assert_eq!(span["db.query.summary"], "DELETE a, b");
+        assert_eq!(span["error.type"], "write.no_condition");
+    }
+
+    #[test]
+    fn nothing_is_kept_without_a_subscriber() {
+        let trace = TraceLayer::new();
+        let cx = QueryContext::sample(StatementKind::Select);
+        tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || {
+            trace.before(&cx).now_or_never().unwrap().unwrap();
+        });
+        assert!(trace.open().is_empty());
+        trace.after(&cx, &Outcome::sample()).now_or_never().unwrap();
+    }
+}

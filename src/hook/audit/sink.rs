@@ -91,11 +91,28 @@ impl Torn<File> {
 
 impl Torn<Box<dyn Write + Send>> {
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        // True until all went well, so that it also holds after a panic in the writer.
-        if std::mem::replace(&mut self.torn, true) {
+        let was_torn = self.torn;
+        // Until it is known better, and so also after a panic in the writer.
+        self.torn = true;
+        if was_torn {
             self.stream.write_all(b"\n")?;
         }
-        self.stream.write_all(line)?;
+        let mut rest = line;
+        while !rest.is_empty() {
+            let step = match self.stream.write(rest) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => Ok(rest.get(count..).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+            match step {
+                Ok(left) => rest = left,
+                Err(error) => {
+                    self.torn = rest.len() < line.len();
+                    return Err(error);
+                }
+            }
+        }
         self.stream.flush()?;
         self.torn = false;
         Ok(())
