@@ -328,7 +328,7 @@ mod tests {
     }
 
     impl Hook for Probe {
-        #[expect(clippy::manual_async_fn, reason = "the panic before the future exists is what is tested")]
+        // Not `async`, so that it can panic before there is a future.
         fn before(&self, cx: &QueryContext) -> impl Future<Output = Result<()>> + Send {
             self.log.lock().unwrap().push(format!("before {} {}", self.name, cx.id()));
             if matches!(self.before, Then::PanicEarly) {
@@ -448,6 +448,36 @@ mod tests {
             answer.unwrap();
             assert_eq!(lines, ALL);
         }
+    }
+
+    #[test]
+    fn failure_after_the_statement_is_logged_without_the_panic_message() {
+        #[derive(Clone, Default)]
+        struct Buffer(Arc<Mutex<Vec<u8>>>);
+        impl std::io::Write for Buffer {
+            fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(buffer);
+                Ok(buffer.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (buffer, log) = (Buffer::default(), Log::default());
+        let taken = buffer.clone();
+        let subscriber = tracing_subscriber::fmt().json().with_writer(move || taken.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let hooks = vec![
+                Probe::boxed("a", &log, Then::Allow, Then::Allow),
+                Probe::boxed("b", &log, Then::Allow, Then::Panic),
+            ];
+            futures_util::FutureExt::now_or_never(statement(hooks, &log)).unwrap().0.unwrap();
+        });
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&event["level"], &event["target"]), (&"ERROR".into(), &"portcullis::hook".into()));
+        assert_eq!((&event["fields"]["code"], &event["fields"]["position"]), (&"hook.panicked".into(), &2.into()));
+        assert!(!text.contains("4711"));
     }
 
     #[tokio::test]

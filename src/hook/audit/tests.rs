@@ -108,7 +108,9 @@ async fn refusals_by_the_guard_and_by_inner_hooks_are_recorded() {
 
 #[tokio::test]
 async fn one_event_is_one_line_whatever_names_hold() {
-    let nasty: String = (0..=0x10_FFFF)
+    let nasty: String = (0..0x3100)
+        .chain(0xD700..0x1_0200)
+        .chain(0xE_0000..0xE_0200)
         .filter_map(char::from_u32)
         .filter(|character| !character.is_alphanumeric())
         .chain("\"\\\r\n\u{2028}\u{202E}{\"v\":1}".chars())
