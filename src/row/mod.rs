@@ -9,6 +9,7 @@ mod sink;
 mod text;
 
 pub(crate) use self::cell::{Cell, Columns, convert};
+#[cfg(feature = "sqlite")]
 pub(crate) use self::number::decimal_as_double;
 pub use self::print::Shown;
 pub use self::rows::{ColumnIndex, Row, Rows};

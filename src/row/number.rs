@@ -67,6 +67,7 @@ pub(crate) fn decimal_to_f64(decimal: Decimal) -> f64 {
 }
 
 /// The double that reads back as exactly this decimal in the form that SQLite and this crate read doubles, or `None`.
+#[cfg(any(feature = "sqlite", test))]
 pub(crate) fn decimal_as_double(decimal: Decimal) -> Option<f64> {
     let float = decimal_to_f64(decimal);
     (float_to_decimal(float, None)? == decimal).then_some(float)

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -674,4 +676,25 @@ async fn memory_databases_of_different_names_are_apart() {
     let mut second = open(&two, false).await;
     assert_eq!(fails(&mut second, "SELECT * FROM t").await.code(), "db.no_table");
     assert_eq!(int(&mut open(&one, false).await, "SELECT count(*) FROM t").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_connections_open_a_new_file_at_once_and_write_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = SqliteLocation::File(folder.path().join("a.db"));
+    let mut tasks = Vec::new();
+    for _ in 0..8 {
+        let location = location.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut it = open(&location, false).await;
+            exec(&mut it, "CREATE TABLE IF NOT EXISTS t (a)").await;
+            for _ in 0..20 {
+                exec(&mut it, "INSERT INTO t VALUES (1)").await;
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(int(&mut open(&location, true).await, "SELECT count(*) FROM t").await, 160);
 }
