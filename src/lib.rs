@@ -22,6 +22,7 @@ pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::hook::*;
 pub use crate::ident::Ident;
+pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::types::SqlType;
 pub use crate::value::{Interval, ToValue, Value};
 mod expr;

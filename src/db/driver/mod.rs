@@ -3,6 +3,21 @@
 //! One trait, three implementations with the same method names. A driver takes SQL text in one line, binds values in
 //! order, and hands rows as borrowed cells to a sink, without an owned value in between.
 
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_bind;
+#[cfg(feature = "sqlite")]
+mod sqlite_decode;
+#[cfg(feature = "sqlite")]
+mod sqlite_engine;
+#[cfg(feature = "sqlite")]
+mod sqlite_error;
+#[cfg(feature = "sqlite")]
+mod sqlite_session;
+#[cfg(feature = "sqlite")]
+mod sqlite_watch;
+
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
