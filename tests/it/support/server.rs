@@ -291,6 +291,7 @@ pub enum Session {
     MySql(MySqlConnection),
 }
 
+#[expect(clippy::disallowed_methods, reason = "the tests' own set-up is plain SQL text")]
 impl Session {
     /// Runs SQL text, one statement or several.
     pub async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
