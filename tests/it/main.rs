@@ -9,4 +9,5 @@
 )]
 
 mod servers;
+mod source_rules;
 mod support;
