@@ -246,8 +246,7 @@ fn without_test_modules(tokens: Vec<Token>) -> Vec<Token> {
     let mut kept: Vec<Token> = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let text: Vec<&str> = tokens[at..].iter().take(9).map(|token| token.text.as_str()).collect();
-        if text.starts_with(&["#", "[", "cfg", "(", "test", ")", "]", "mod"]) {
+        if is_test_module(&tokens[at..]) {
             let mut depth = 0;
             loop {
                 match tokens.get(at).map_or("", |token| &token.text) {
@@ -267,6 +266,31 @@ fn without_test_modules(tokens: Vec<Token>) -> Vec<Token> {
         }
     }
     kept
+}
+
+/// True where `#[cfg(test)]`, perhaps other attributes, and `mod` come next.
+fn is_test_module(tokens: &[Token]) -> bool {
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    let cfg_test = ["#", "[", "cfg", "(", "test", ")", "]"];
+    if !cfg_test.iter().enumerate().all(|(at, expected)| text(at) == *expected) {
+        return false;
+    }
+    let mut at = cfg_test.len();
+    while text(at) == "#" {
+        let mut depth = 0;
+        loop {
+            at += 1;
+            match text(at) {
+                "[" => depth += 1,
+                "]" if depth == 1 => break,
+                "]" => depth -= 1,
+                "" => return false,
+                _ => {}
+            }
+        }
+        at += 1;
+    }
+    text(at) == "mod"
 }
 
 #[test]
@@ -296,8 +320,10 @@ fn paths_are_told_in_full() {
 
 #[test]
 fn test_modules_are_left_out() {
-    let source =
-        Source::new("x.rs", "fn a() {}\n#[cfg(test)]\nmod tests { fn b() { {} } }\n#[cfg(test)]\nmod more;\nfn c() {}");
+    let source = Source::new(
+        "x.rs",
+        "fn a() {}\n#[cfg(test)]\nmod tests { fn b() { {} } }\n#[cfg(test)]\n#[allow(clippy::all)]\nmod more;\nfn c() {}",
+    );
     assert!(source.lines_with("b").is_empty());
-    assert_eq!((source.lines_with("a"), source.lines_with("c")), (vec![1], vec![6]));
+    assert_eq!((source.lines_with("a"), source.lines_with("c")), (vec![1], vec![7]));
 }
