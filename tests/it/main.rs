@@ -1,1 +1,13 @@
 //! The integration tests: one binary, a module per behaviour.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can not go on should stop with a panic"
+)]
+
+mod servers;
+mod source_rules;
+mod support;
