@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hook::{StatementKind, TableAccess};
+use crate::statement::{StatementKind, TableAccess};
 use crate::policy::GuardedPlan;
 use crate::schema::{Body, Facts, Output};
 use crate::types::SqlType;

@@ -17,7 +17,7 @@ mod trace;
 
 pub use self::audit::{AuditLayer, AuditLog};
 pub use self::clock::{Clock, ClockHands};
-pub use self::context::{HandleKind, QueryContext, StatementKind, Subject, TableAccess};
+pub use self::context::{QueryContext, Subject};
 pub use self::outcome::{Outcome, OutcomeKind};
 pub use self::rate_limit::{RateLimit, RateLimitLayer, Statements};
 pub use self::trace::TraceLayer;

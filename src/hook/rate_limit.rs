@@ -15,7 +15,8 @@ use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 
 use super::clock::LONGEST;
-use super::{Clock, HandleKind, Hook, QueryContext, StatementKind, Subject};
+use super::{Clock, Hook, QueryContext, Subject};
+use crate::statement::{HandleKind, StatementKind};
 use crate::error::{Error, ErrorKind, Result, show_name};
 
 /// One named rule of a [`RateLimitLayer`]: how many statements, in what time, counted for whom.

@@ -4,7 +4,7 @@ pub(crate) mod raw_select;
 
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hook::{HandleKind, StatementKind};
+use crate::statement::{HandleKind, StatementKind};
 use crate::schema::{Body, Facts, RawStatement, ResolvedPlan, ScanSource};
 
 /// The rules of a handle. There are none to set yet: what a handle's kind implies always holds.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::resolved::{ColumnId, ColumnInfo, ScanId, ScanInfo, ScanSource};
-use crate::hook::TableAccess;
+use crate::statement::TableAccess;
 use crate::query::TableName;
 
 /// What a column is used for.

@@ -12,7 +12,7 @@ use super::scope::{Item, Open, Scope};
 use super::{Schema, check_depth, schema_needed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Comparison, Declared, Expr, Kind, SortKey};
-use crate::hook::StatementKind;
+use crate::statement::StatementKind;
 use crate::ident::Ident;
 use crate::query::{Frame, JoinKind, JoinOn, Matching, RawText, Relation, TableName, Verb};
 use crate::types::SqlType;

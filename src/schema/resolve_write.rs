@@ -8,7 +8,7 @@ use super::scope::{Item, Open, Scope, suggest};
 use super::{Schema, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Expr;
-use crate::hook::StatementKind;
+use crate::statement::StatementKind;
 use crate::ident::Ident;
 use crate::query::{TableName, Write, WriteKind, check_write};
 use crate::types::{Family, SqlType};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::expr::{Aggregate, Arithmetic, Comparison};
-use crate::hook::{StatementKind, TableAccess};
+use crate::statement::{StatementKind, TableAccess};
 use crate::ident::Ident;
 use crate::query::{JoinKind, TableName};
 use crate::types::SqlType;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sea_query::extension::postgres::PgFunc;
-use sea_query::{BinOper, CaseStatement, Expr, Func, Keyword, Query, SubQueryStatement, UnOper};
+use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Func, Keyword, Query, SubQueryStatement, UnOper};
 
 use super::{Fragment, Lowering, column_ref};
 use crate::compile::fold::ordered;

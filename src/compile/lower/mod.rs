@@ -11,7 +11,7 @@ mod writer;
 use std::sync::Arc;
 
 use sea_query::{
-    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, IntoTableRef, JoinType, MysqlQueryBuilder, NullOrdering, Order,
+    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, IntoTableRef, JoinType, MysqlQueryBuilder, NullOrdering, Order,
     PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement, SqliteQueryBuilder, TableRef, UnionType,
 };
 

@@ -9,7 +9,8 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use uuid::Uuid;
 
 use super::Missing;
-use crate::hook::{Outcome, QueryContext, TableAccess};
+use crate::hook::{Outcome, QueryContext};
+use crate::statement::TableAccess;
 use crate::types::SqlType;
 
 const VERSION: u32 = 1;
