@@ -1,5 +1,6 @@
 //! The MySQL and MariaDB driver, over one connection of sqlx.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqlx::mysql::{MySql, MySqlConnection};
@@ -12,12 +13,15 @@ use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
 use super::{BoxFuture, Canceller, Connection, Control, Done, RowSink, Server, Session, Statement};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::types::SqlType;
 
 /// One session with a MySQL or MariaDB server.
 pub(crate) struct MySqlSession {
     connection: MySqlConnection,
     server: Server,
     types: ParameterTypes,
+    /// The bind types that each prepared text was first run with.
+    first_types: HashMap<Arc<str>, Vec<SqlType>>,
     state: State,
     transaction: Transaction,
 }
@@ -47,6 +51,9 @@ const BEGIN_READ_ONLY: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ 
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
+/// More than sqlx keeps prepared, so that forgetting them is rare.
+const KNOWN_TEXTS: usize = 1000;
+
 impl MySqlSession {
     /// Asks a connection that was just made what server it leads to.
     pub(crate) async fn open(mut connection: MySqlConnection, _session: &Session) -> Result<Self> {
@@ -68,7 +75,14 @@ impl MySqlSession {
             // The default collations fold case.
             binary_text: false,
         };
-        Ok(MySqlSession { connection, server, types, state: State::Ready, transaction: Transaction::None })
+        Ok(MySqlSession {
+            connection,
+            server,
+            types,
+            first_types: HashMap::new(),
+            state: State::Ready,
+            transaction: Transaction::None,
+        })
     }
 
     async fn run_statement(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
@@ -79,13 +93,14 @@ impl MySqlSession {
         let expected = statement.columns.as_deref();
         let text = text_of(statement);
         self.state = State::Busy;
-        let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(statement.cached);
+        let cached = statement.cached && self.types_fit(statement).await?;
+        let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(cached);
         let (layout, done) = match pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await {
             Ok(finished) => finished,
             Err(failure) => return Err(self.failed(failure)),
         };
         if layout.is_none() {
-            let columns = match statement.cached {
+            let columns = match cached {
                 // The statement was just prepared and kept, so that this asks the server nothing.
                 true => match (&mut self.connection).prepare(text).await {
                     Ok(prepared) => Layout::new::<MySql>(prepared.columns(), expected).map(|it| it.columns().clone()),
@@ -98,6 +113,28 @@ impl MySqlSession {
         }
         self.state = State::Ready;
         Ok(done)
+    }
+
+    /// Whether the prepared text may be run with these bind types. MySQL settles a parameter's type when the text is first run: a
+    /// decimal that follows a double is rounded to one without a word. Placeholders have no types here, so a text that comes
+    /// with other types than before is prepared for this run only.
+    async fn types_fit(&mut self, statement: &Statement) -> Result<bool> {
+        if statement.binds.is_empty() {
+            return Ok(true);
+        }
+        let types = statement.binds.iter().map(|bind| bind.sql_type);
+        if let Some(first) = self.first_types.get(&statement.sql) {
+            return Ok(types.eq(first.iter().copied()));
+        }
+        if self.first_types.len() >= KNOWN_TEXTS {
+            self.first_types.clear();
+            // What is forgotten here must not be remembered there.
+            if let Err(error) = self.connection.clear_cached_statements().await {
+                return Err(self.failed(Failure::Wire(error)));
+            }
+        }
+        self.first_types.insert(statement.sql.clone(), types.collect());
+        Ok(true)
     }
 
     async fn run_fixed(&mut self, text: &'static str) -> Result<()> {

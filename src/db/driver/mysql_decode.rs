@@ -42,9 +42,9 @@ impl Wire for MySql {
 
     fn decoder(info: &MySqlTypeInfo, expected: Option<SqlType>) -> Option<Decoder> {
         // A column of text with a `_bin` collation is called BINARY or BLOB by its flags; only its character set tells, and
-        // this is where sqlx shows it.
+        // this is where sqlx shows it. MySQL also calls a bare parameter text when bytes are bound to it.
         if <str as Type<MySql>>::compatible(info) {
-            return Some(Decoder::Text);
+            return Some(if expected == Some(SqlType::Bytes) { Decoder::Bytes } else { Decoder::Text });
         }
         by_name(info.name(), expected)
     }

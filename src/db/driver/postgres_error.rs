@@ -62,6 +62,8 @@ fn classify(sqlstate: &str, routine: Option<&str>, asked: bool) -> Refusal {
         "22003" | "22008" => Refusal::OutOfRange,
         "22001" => Refusal::TooLong,
         "22P02" | "22007" | "22023" => Refusal::InvalidValue,
+        // A bind too few is told so, in a session that is well.
+        "08P01" => Refusal::Other,
         _ if sqlstate.starts_with("23") => Refusal::OtherConstraint,
         _ if sqlstate.starts_with("08") => Refusal::Connection,
         _ => Refusal::Other,

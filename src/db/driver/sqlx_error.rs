@@ -18,6 +18,12 @@ pub(crate) fn from_sqlx(error: sqlx::Error, dialect: Dialect) -> Error {
         sqlx::Error::Tls(_) => tls(dialect),
         // Every encode error is raised by our own binder before a statement is handed over.
         sqlx::Error::Encode(_) => Error::new(ErrorKind::Encode, "bind.encode", "a bound value can't be sent"),
+        // sqlx looks a result's types up in the catalogue and gives up on some that are internal to the server.
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => Error::new(
+            ErrorKind::Decode,
+            "decode.unsupported",
+            "a column of the result is of a type that can't be read; cast it to text",
+        ),
         _ => Error::new(
             ErrorKind::Connect,
             "connect.protocol",
