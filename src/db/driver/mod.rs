@@ -19,6 +19,20 @@ mod postgres_bind;
 mod postgres_decode;
 #[cfg(feature = "postgres")]
 mod postgres_error;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_bind;
+#[cfg(feature = "sqlite")]
+mod sqlite_decode;
+#[cfg(feature = "sqlite")]
+mod sqlite_engine;
+#[cfg(feature = "sqlite")]
+mod sqlite_error;
+#[cfg(feature = "sqlite")]
+mod sqlite_session;
+#[cfg(feature = "sqlite")]
+mod sqlite_watch;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod sqlx_bind;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
