@@ -34,10 +34,13 @@ mod sqlite_session;
 #[cfg(feature = "sqlite")]
 mod sqlite_watch;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg_attr(not(all(feature = "postgres", feature = "mysql")), allow(dead_code, reason = "what the other server needs"))]
 mod sqlx_bind;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg_attr(not(all(feature = "postgres", feature = "mysql")), allow(dead_code, reason = "what the other server needs"))]
 pub(crate) mod sqlx_error;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg_attr(not(all(feature = "postgres", feature = "mysql")), allow(dead_code, reason = "what the other server needs"))]
 mod sqlx_rows;
 
 use std::any::Any;

@@ -74,10 +74,10 @@ fn uuids_and_decimals_go_as_text() {
 #[test]
 fn a_refusal_names_the_bind_and_not_its_value() {
     let binds = [bind(1_i64), bind(f64::NAN)];
-    let error = arguments(&binds, &types(), Dialect::MariaDb).err().expect("NaN is refused");
+    let error = arguments(&binds, &types(), Dialect::MariaDb).expect_err("NaN is refused");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Encode, "bind.not_finite"));
     assert_eq!(error.to_string(), "bind 2 is NaN or infinite, and MariaDB has no such number; bind NULL");
     let arrays = [bind(vec![1_i64])];
-    assert_eq!(arguments(&arrays, &types(), Dialect::MySql).err().expect("no arrays").code(), "bind.unsupported");
+    assert_eq!(arguments(&arrays, &types(), Dialect::MySql).expect_err("no arrays").code(), "bind.unsupported");
     assert!(arguments(&binds[..1], &types(), Dialect::MariaDb).is_ok());
 }

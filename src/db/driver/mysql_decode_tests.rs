@@ -2,7 +2,7 @@ use super::*;
 use crate::value::Value;
 
 fn read(bytes: &[u8], decoder: Decoder) -> Result<Value, Trap> {
-    decode(bytes, decoder).map(|cell| cell.into_value("x").ok().expect("a value"))
+    decode(bytes, decoder).map(|cell| cell.into_value("x").expect("a value"))
 }
 
 #[test]

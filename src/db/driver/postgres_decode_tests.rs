@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(bytes: &[u8], decoder: Decoder) -> Result<Value, Trap> {
-    decode(bytes, &decoder).map(|cell| cell.into_value("x").ok().expect("a value"))
+    decode(bytes, &decoder).map(|cell| cell.into_value("x").expect("a value"))
 }
 
 fn numeric_bytes(weight: i16, sign: u16, scale: u16, groups: &[u16]) -> Vec<u8> {
