@@ -1,5 +1,7 @@
 //! A DataFrame-style query builder whose every statement is guarded.
 
+mod conn;
+pub mod danger;
 mod dialect;
 mod error;
 mod hook;
@@ -11,9 +13,11 @@ mod db {
     pub(crate) mod driver;
 }
 
+pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::hook::*;
 pub use crate::ident::Ident;
 pub use crate::types::SqlType;
 pub use crate::value::{Interval, ToValue, Value};
+pub use secrecy::SecretString;

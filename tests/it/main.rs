@@ -1,1 +1,4 @@
 //! The integration tests: one binary, a module per behaviour.
+
+mod dsn;
+mod tls;
