@@ -1,4 +1,14 @@
 //! The integration tests: one binary, a module per behaviour.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can not go on should stop with a panic"
+)]
+
 mod dsn;
+mod servers;
+mod support;
 mod tls;
