@@ -1,5 +1,16 @@
 //! A DataFrame-style query builder whose every statement is guarded.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test that can not go on should stop with a panic"
+    )
+)]
+
 mod conn;
 pub mod danger;
 mod dialect;

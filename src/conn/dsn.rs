@@ -370,24 +370,3 @@ impl fmt::Display for Encoded<'_> {
         Ok(())
     }
 }
-
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-impl Dsn {
-    /// Opens one session as a handle would and closes it: for tests of what happens before the first statement.
-    #[doc(hidden)]
-    pub async fn open_once(&self, read_only: bool) -> Result<()> {
-        let session = crate::db::driver::Session {
-            read_only,
-            statement_timeout: Some(Duration::from_secs(30)),
-            connect_timeout: Duration::from_secs(10),
-            settings: Vec::new(),
-        };
-        match self.family() {
-            #[cfg(feature = "postgres")]
-            Family::Postgres => super::postgres::connect(self, &session).await.map(drop),
-            #[cfg(feature = "mysql")]
-            Family::MySql => super::mysql::connect(self, &session).await.map(drop),
-            _ => Ok(()),
-        }
-    }
-}

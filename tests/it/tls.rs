@@ -3,7 +3,9 @@
 //! The servers here are made by the tests, so that they can break the rules that real ones keep.
 
 mod authority;
+mod environment;
 mod fake;
+mod real;
 
 use std::io::Write;
 
@@ -24,22 +26,27 @@ enum Demand {
     Plaintext,
 }
 
+impl Demand {
+    fn on(self, dsn: Dsn) -> Dsn {
+        match self {
+            Default => dsn,
+            SkipHostName => danger::skip_host_name_check(dsn),
+            AcceptUnverified => danger::accept_unverified_certificate(dsn),
+            Plaintext => danger::plaintext_to_remote_host(dsn),
+        }
+    }
+}
+
 use Demand::{AcceptUnverified, Default, Plaintext, SkipHostName};
 
 const WITH_TLS: [Demand; 3] = [Default, SkipHostName, AcceptUnverified];
 
 fn dsn(scheme: &str, host: &str, port: u16, demand: Demand) -> Dsn {
-    let dsn = Dsn::parse(&format!("{scheme}://{USER}:{PASSWORD}@{host}:{port}/sales?connect_timeout=5")).unwrap();
-    match demand {
-        Default => dsn,
-        SkipHostName => danger::skip_host_name_check(dsn),
-        AcceptUnverified => danger::accept_unverified_certificate(dsn),
-        Plaintext => danger::plaintext_to_remote_host(dsn),
-    }
+    demand.on(Dsn::parse(&format!("{scheme}://{USER}:{PASSWORD}@{host}:{port}/sales?connect_timeout=5")).unwrap())
 }
 
 async fn open(dsn: &Dsn) -> Result<(), Error> {
-    dsn.open_once(true).await
+    dsn.probe_session(true, None, &[]).await.map(drop)
 }
 
 async fn refused(dsn: &Dsn) -> Error {
