@@ -1,5 +1,16 @@
 //! A DataFrame-style query builder whose every statement is guarded.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test that can not go on should stop with a panic"
+    )
+)]
+
 // Words that all stages share.
 mod dialect;
 mod error;
@@ -16,9 +27,12 @@ mod schema;
 mod policy;
 mod compile;
 mod hook;
+mod conn;
 mod row;
 mod db;
+pub mod danger;
 
+pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::expr::{
@@ -39,3 +53,4 @@ pub use crate::schema::{ColumnSchema, Schema, TableSchema};
 pub use crate::statement::{HandleKind, StatementKind, TableAccess};
 pub use crate::types::SqlType;
 pub use crate::value::{Interval, ToValue, Value};
+pub use secrecy::SecretString;

@@ -8,6 +8,8 @@
     reason = "a test that can not go on should stop with a panic"
 )]
 
+mod dsn;
 mod servers;
 mod source_rules;
 mod support;
+mod tls;
