@@ -31,7 +31,10 @@ pub(crate) fn guard(mut plan: ResolvedPlan, _policy: &Policy, handle: HandleKind
             return Err(write_on_read_only());
         }
         let mut raw: Vec<RawStatement> = Vec::new();
-        if let Body::Raw(statement) = plan.body() {
+        // The crate's own reading of the catalogue is fixed text that no caller can change.
+        if let Body::Raw(statement) = plan.body()
+            && plan.facts().kind == StatementKind::Raw
+        {
             raw.push(statement.clone());
         }
         for scan in &plan.facts().scans {

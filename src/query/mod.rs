@@ -126,6 +126,20 @@ impl Frame {
         Frame { relation: Arc::new(relation), origin: self.origin }
     }
 
+    /// True when raw SQL is part of the frame.
+    pub(crate) fn has_raw(&self) -> bool {
+        let mut waiting = vec![&self.relation];
+        while let Some(relation) = waiting.pop() {
+            match &relation.verb {
+                Verb::Raw(_) => return true,
+                Verb::Join { right, .. } => waiting.push(right),
+                _ => {}
+            }
+            waiting.extend(relation.verb.input());
+        }
+        false
+    }
+
     #[track_caller]
     fn then_or<T>(self, argument: Result<T, Error>, make: impl FnOnce(Arc<Relation>, T) -> Verb) -> Frame {
         self.then(|input| match argument {

@@ -13,6 +13,16 @@ pub struct TableName {
     pub(crate) declared: Option<&'static [DeclaredColumn]>,
 }
 
+impl TableName {
+    /// The name for reports: with its schema in front, if it has one.
+    pub(crate) fn full_name(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.name),
+            None => self.name.as_str().to_owned(),
+        }
+    }
+}
+
 /// A table of a schema other than the session's own; SQL text: `"schema"."name"` (on MySQL the schema is a database, on
 /// SQLite it is `main` or `temp`).
 ///

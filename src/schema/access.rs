@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::resolved::{ColumnId, ColumnInfo, ScanId, ScanInfo, ScanSource};
 use crate::statement::TableAccess;
-use crate::query::TableName;
 
 /// What a column is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +44,7 @@ impl AccessLog {
         let mut place_of_scan = Vec::with_capacity(scans.len());
         for scan in scans {
             let name = match &scan.source {
-                ScanSource::Table(table) => full_name(table),
+                ScanSource::Table(table) => table.full_name(),
                 ScanSource::Raw(_) => {
                     place_of_scan.push(None);
                     continue;
@@ -84,12 +83,5 @@ fn list(access: &mut TableAccess, for_what: Use) -> &mut Vec<String> {
         Use::Group => &mut access.group,
         Use::Sort => &mut access.sort,
         Use::Assign => &mut access.assign,
-    }
-}
-
-pub(super) fn full_name(table: &TableName) -> String {
-    match &table.schema {
-        Some(schema) => format!("{schema}.{}", table.name),
-        None => table.name.as_str().to_owned(),
     }
 }

@@ -84,6 +84,15 @@ impl Schema {
         self.tables.get(&key)
     }
 
+    /// The key of a table by its name as an access report shows it.
+    pub(crate) fn key_of(&self, full_name: &str) -> Option<(Option<String>, String)> {
+        let fits = |(schema, name): &&(Option<String>, String)| match schema {
+            Some(schema) => full_name.split_once('.') == Some((schema, name)),
+            None => full_name == name,
+        };
+        self.tables.keys().find(fits).cloned()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.tables.is_empty()
     }

@@ -42,12 +42,12 @@ pub(crate) fn resolve_frame(frame: &Frame, schema: &Schema, segment: Segmenter<'
     Ok(resolver.finish(StatementKind::Select, Body::Query { root, output }))
 }
 
-/// Takes raw text, to be run by itself, through the same stages.
-pub(crate) fn resolve_raw(text: &RawText, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
+/// Takes raw text, to be run by itself, through the same stages: the caller's, or the crate's own reading of the catalogue.
+pub(crate) fn resolve_raw(text: &RawText, kind: StatementKind, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
     let schema = Schema::default();
     let mut resolver = Resolver::new(&schema, segment);
     let statement = resolver.raw(text).map_err(|error| error.at(text.location))?;
-    Ok(resolver.finish(StatementKind::Raw, Body::Raw(statement)))
+    Ok(resolver.finish(kind, Body::Raw(statement)))
 }
 
 pub(super) struct Resolver<'a> {

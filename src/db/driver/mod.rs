@@ -70,12 +70,7 @@ pub(crate) struct Statement {
     pub(crate) cached: bool,
 }
 
-/// An expected result column.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Expected {
-    pub(crate) name: String,
-    pub(crate) sql_type: Option<SqlType>,
-}
+pub(crate) use crate::compile::ResultColumn as Expected;
 
 /// What a finished statement reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

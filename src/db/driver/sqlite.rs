@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// Where a database lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SqliteLocation {
-    /// A file. The path is never read as a URI.
-    File(PathBuf),
+    /// A file, made by a read-write session if there is none and `create` says so. The path is never read as a URI.
+    File { path: PathBuf, create: bool },
     /// A database in this process's memory, shared by all connections to the same name while one of them is open.
     Memory(String),
 }

@@ -82,7 +82,7 @@ pub(super) fn connect(location: &SqliteLocation, session: &Session, watch: &Arc<
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0)).map_err(open_error)?;
     if session.read_only {
         connection.pragma_update(None, "query_only", true).map_err(open_error)?;
-    } else if matches!(location, SqliteLocation::File(_)) {
+    } else if matches!(location, SqliteLocation::File { .. }) {
         write_ahead(&connection, watch)?;
     }
     let its_watch = Arc::clone(watch);
@@ -98,13 +98,13 @@ pub(super) fn connect(location: &SqliteLocation, session: &Session, watch: &Arc<
 
 fn open(location: &SqliteLocation, read_only: bool) -> Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    flags |= if read_only {
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-    } else {
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    flags |= match (read_only, location) {
+        (true, _) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        (false, SqliteLocation::File { create: false, .. }) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        (false, _) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let path = match location {
-        SqliteLocation::File(path) => plain_path(path)?,
+        SqliteLocation::File { path, .. } => plain_path(path)?,
         SqliteLocation::Memory(name) => {
             flags |= OpenFlags::SQLITE_OPEN_URI;
             PathBuf::from(memory_uri(name))

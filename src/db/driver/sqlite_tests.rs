@@ -274,7 +274,7 @@ async fn an_unknown_column_in_quotes_is_an_error_and_no_text() {
 #[tokio::test]
 async fn a_read_only_connection_reads_what_a_read_write_one_wrote_and_can_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let file = SqliteLocation::File(folder.path().join("a.db"));
+    let file = SqliteLocation::File { path: folder.path().join("a.db"), create: true };
     for location in [file, memory()] {
         let mut writer = open(&location, false).await;
         exec(&mut writer, "CREATE TABLE t (a INTEGER)").await;
@@ -322,7 +322,7 @@ async fn a_read_only_connection_reads_what_a_read_write_one_wrote_and_can_change
 #[tokio::test]
 async fn the_open_flag_and_the_pragma_refuse_writes_by_themselves() {
     let folder = tempfile::tempdir().unwrap();
-    let file = SqliteLocation::File(folder.path().join("a.db"));
+    let file = SqliteLocation::File { path: folder.path().join("a.db"), create: true };
     for location in [file, memory()] {
         let mut writer = open(&location, false).await;
         exec(&mut writer, "CREATE TABLE t (a INTEGER)").await;
@@ -342,7 +342,7 @@ async fn the_open_flag_and_the_pragma_refuse_writes_by_themselves() {
 #[tokio::test]
 async fn a_read_write_connection_reaches_no_other_file_and_keeps_its_settings() {
     let folder = tempfile::tempdir().unwrap();
-    let mut it = open(&SqliteLocation::File(folder.path().join("a.db")), false).await;
+    let mut it = open(&SqliteLocation::File { path: folder.path().join("a.db"), create: true }, false).await;
     let other = folder.path().join("b.db");
     for sql in [
         &format!("ATTACH '{}' AS other", other.display()),
@@ -391,7 +391,7 @@ async fn the_catalogue_can_be_read_on_both_kinds_of_connection() {
 async fn paths_are_paths() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["file:x?mode=memory", ":memory:", "a b%20#é.db"] {
-        let location = SqliteLocation::File(folder.path().join(name));
+        let location = SqliteLocation::File { path: folder.path().join(name), create: true };
         exec(&mut open(&location, false).await, "CREATE TABLE t (a)").await;
         assert!(folder.path().join(name).exists());
         assert_eq!(int(&mut open(&location, true).await, "SELECT count(*) FROM t").await, 0);
@@ -399,7 +399,7 @@ async fn paths_are_paths() {
     assert_eq!(super::super::sqlite_session::tests_plain_path("file:x"), "./file:x");
     assert_eq!(super::super::sqlite_session::tests_plain_path(":memory:"), "./:memory:");
 
-    let missing = SqliteLocation::File(folder.path().join("missing.db"));
+    let missing = SqliteLocation::File { path: folder.path().join("missing.db"), create: true };
     let error = SqliteSession::open(&missing, &session(true)).await.map(|_| ()).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Connect, "connect.open"));
     assert!(!format!("{error:?}").contains("missing.db"));
@@ -408,11 +408,11 @@ async fn paths_are_paths() {
         "no database, but long enough to hold a header, one hundred bytes of it, and some more so that it counts",
     )
     .unwrap();
-    let text = SqliteLocation::File(folder.path().join("text.db"));
+    let text = SqliteLocation::File { path: folder.path().join("text.db"), create: true };
     let error = SqliteSession::open(&text, &session(true)).await.map(|_| ()).unwrap_err();
     assert_eq!(error.code(), "connect.not_a_database");
     let error =
-        SqliteSession::open(&SqliteLocation::File(PathBuf::new()), &session(true)).await.map(|_| ()).unwrap_err();
+        SqliteSession::open(&SqliteLocation::File { path: PathBuf::new(), create: true }, &session(true)).await.map(|_| ()).unwrap_err();
     assert_eq!(error.code(), "connect.path");
 }
 
@@ -467,7 +467,7 @@ async fn affected_counts_the_rows_of_this_write_only() {
 #[tokio::test]
 async fn transactions_commit_roll_back_and_hold_their_snapshot() {
     let folder = tempfile::tempdir().unwrap();
-    let location = SqliteLocation::File(folder.path().join("a.db"));
+    let location = SqliteLocation::File { path: folder.path().join("a.db"), create: true };
     let mut writer = open(&location, false).await;
     exec(&mut writer, "CREATE TABLE t (a)").await;
     let mut reader = open(&location, true).await;
@@ -524,7 +524,7 @@ async fn reset_ends_a_transaction_and_gives_up_on_temporary_tables() {
 #[tokio::test]
 async fn a_lock_is_waited_for_and_then_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let file = SqliteLocation::File(folder.path().join("a.db"));
+    let file = SqliteLocation::File { path: folder.path().join("a.db"), create: true };
     for location in [file, memory()] {
         let mut first = open(&location, false).await;
         exec(&mut first, "CREATE TABLE t (a)").await;
@@ -681,7 +681,7 @@ async fn memory_databases_of_different_names_are_apart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_connections_open_a_new_file_at_once_and_write_to_it() {
     let folder = tempfile::tempdir().unwrap();
-    let location = SqliteLocation::File(folder.path().join("a.db"));
+    let location = SqliteLocation::File { path: folder.path().join("a.db"), create: true };
     let mut tasks = Vec::new();
     for _ in 0..8 {
         let location = location.clone();

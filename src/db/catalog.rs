@@ -1,0 +1,231 @@
+//! Reading tables' columns from the database's catalogue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::handle::{Core, Database, Mode, Runner};
+use super::prepare::Plan;
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind, Result, show_name};
+use crate::ident::Ident;
+use crate::query::{RawSource, RawSql};
+use crate::row::{SerdeSink, take_back};
+use crate::schema::{ColumnSchema, Schema, TableSchema};
+use crate::types::SqlType;
+
+impl<M: Mode> Database<M> {
+    /// Reads the catalogue: the tables and views of the session's own schema, with their columns. From then on an unknown
+    /// column or a clash of types on this handle is found before anything is sent.
+    ///
+    /// It is not needed for a chain to run: what a statement depends on is read when it is first run.
+    ///
+    /// # Errors
+    ///
+    /// What running a statement gives.
+    pub async fn schema(&self) -> Result<Schema> {
+        let found = self.runner.read(None, None).await?;
+        self.runner.core.set_schema(|known| known.with(&found));
+        Ok(self.runner.core.schema())
+    }
+}
+
+/// One column as the catalogue queries return it.
+#[derive(serde::Deserialize)]
+struct CatalogColumn {
+    #[serde(rename = "table")]
+    table: String,
+    #[serde(rename = "column")]
+    column: String,
+    type_name: String,
+    /// PostgreSQL's type modifier; the numeric precision elsewhere.
+    detail: Option<i64>,
+    scale: Option<i64>,
+    nullable: i64,
+    collation: Option<String>,
+}
+
+// SQL: PostgreSQL manual, 53.7 (pg_attribute), 53.11 (pg_class), 53.64 (pg_type). A domain counts as its base type.
+const POSTGRES: &str = "\
+SELECT c.relname::text AS \"table\", a.attname::text AS \"column\", \
+coalesce(base.typname, t.typname)::text AS type_name, \
+(CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END)::bigint AS detail, NULL::bigint AS scale, \
+(CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE 1 END)::bigint AS nullable, co.collname::text AS collation \
+FROM pg_catalog.pg_attribute a \
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+LEFT JOIN pg_catalog.pg_type base ON base.oid = t.typbasetype AND t.typtype = 'd' \
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation \
+WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT a.attisdropped \
+AND (:name IS NULL OR c.relname = :name) \
+AND (CASE WHEN :schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) \
+AND n.nspname NOT IN ('pg_catalog', 'information_schema') ELSE n.nspname = :schema END) \
+ORDER BY c.relname, a.attnum";
+
+// SQL: MySQL manual, 28.3.8 (INFORMATION_SCHEMA COLUMNS).
+const MYSQL: &str = "\
+SELECT c.TABLE_NAME AS `table`, c.COLUMN_NAME AS `column`, c.COLUMN_TYPE AS type_name, \
+CAST(c.NUMERIC_PRECISION AS SIGNED) AS detail, CAST(c.NUMERIC_SCALE AS SIGNED) AS scale, \
+CASE c.IS_NULLABLE WHEN 'NO' THEN 0 ELSE 1 END AS nullable, c.COLLATION_NAME AS collation \
+FROM information_schema.COLUMNS c \
+WHERE c.TABLE_SCHEMA = COALESCE(:schema, DATABASE()) AND (:name IS NULL OR c.TABLE_NAME = :name) \
+ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION";
+
+// SQL: SQLite, "PRAGMA table_xinfo" and "pragma functions". An INTEGER PRIMARY KEY is the row's id, which is never NULL.
+const SQLITE: &str = "\
+SELECT m.name AS \"table\", p.name AS \"column\", p.type AS type_name, NULL AS detail, NULL AS scale, \
+CASE WHEN p.\"notnull\" = 1 OR (p.pk = 1 AND upper(p.type) = 'INTEGER') THEN 0 ELSE 1 END AS nullable, \
+:schema AS collation \
+FROM sqlite_master m JOIN pragma_table_xinfo(m.name) p \
+WHERE m.type IN ('table', 'view') AND p.hidden <> 1 AND (:name IS NULL OR m.name = :name) \
+ORDER BY m.name, p.cid";
+
+impl Core {
+    /// Forgets what was read from the catalogue, because a statement may have changed it. What the builder was given stays.
+    pub(super) fn forget_read_tables(&self) {
+        self.set_schema(|_| self.builder.known_schema());
+    }
+}
+
+impl Runner {
+    /// Reads the tables called for, and keeps them for later statements.
+    pub(super) async fn read_tables(&self, tables: &[(Option<String>, String)]) -> Result<()> {
+        for (schema, name) in tables {
+            let found = self.read(schema.as_deref(), Some(name)).await?;
+            if found.tables().next().is_none() {
+                let message = format!("there is no table {}, or the role may not see it", show_name(name));
+                return Err(Error::new(ErrorKind::Schema, "schema.unknown_table", message).with_table(name.clone()));
+            }
+            self.core.set_schema(|known| known.with(&found));
+        }
+        Ok(())
+    }
+
+    async fn read(&self, schema: Option<&str>, name: Option<&str>) -> Result<Schema> {
+        let dialect = self.core.server.dialect;
+        let sql = match dialect {
+            Dialect::Postgres => POSTGRES,
+            Dialect::MySql | Dialect::MariaDb => MYSQL,
+            Dialect::Sqlite => SQLITE,
+        };
+        let query = RawSql::new(RawSource::Fixed(sql), None).bind("schema", schema).bind("name", name);
+        // Within a transaction the catalogue is read on its session, so that tables made in it are seen.
+        let runner = Arc::new(Runner {
+            core: Arc::clone(&self.core),
+            subject: self.subject.clone(),
+            transaction: self.transaction.clone(),
+        });
+        let sink = Box::new(SerdeSink::<CatalogColumn>::new());
+        let (sink, _) = runner.run(Plan::Catalog(&query.text), sink).await?;
+        let columns = take_back::<SerdeSink<CatalogColumn>>(sink)?.into_items();
+        let mut tables: BTreeMap<String, Vec<ColumnSchema>> = BTreeMap::new();
+        for column in columns {
+            let described = describe(&column, dialect)?;
+            tables.entry(column.table).or_default().push(described);
+        }
+        let own = schema.map(str::to_owned);
+        Ok(Schema::from_tables(
+            tables.into_iter().map(|(name, columns)| TableSchema { schema: own.clone(), name, columns }),
+        ))
+    }
+}
+
+fn describe(column: &CatalogColumn, dialect: Dialect) -> Result<ColumnSchema> {
+    let sql_type = match dialect {
+        Dialect::Postgres => postgres_type(&column.type_name, column.detail),
+        Dialect::MySql | Dialect::MariaDb => mysql_type(&column.type_name, column.detail, column.scale),
+        Dialect::Sqlite => sqlite_type(&column.type_name),
+    };
+    let collation = column.collation.as_deref().unwrap_or_default();
+    let binary_text = match dialect {
+        Dialect::Postgres => matches!(collation, "C" | "POSIX" | "ucs_basic"),
+        // SQL: a collation that pads would take 'a' and 'a ' for equal.
+        Dialect::MySql | Dialect::MariaDb => collation.ends_with("_nopad_bin") || collation == "utf8mb4_0900_bin",
+        Dialect::Sqlite => true,
+    };
+    let name = Ident::from_catalog(&column.column)?;
+    Ok(ColumnSchema { name, sql_type, nullable: column.nullable != 0, binary_text })
+}
+
+fn postgres_type(name: &str, modifier: Option<i64>) -> Option<SqlType> {
+    Some(match name {
+        "bool" => SqlType::Bool,
+        "int2" => SqlType::Int16,
+        "int4" => SqlType::Int32,
+        "int8" => SqlType::Int64,
+        "float4" => SqlType::Float32,
+        "float8" => SqlType::Float64,
+        "numeric" => SqlType::Decimal(modifier.and_then(numeric_digits)),
+        "text" | "varchar" | "bpchar" | "name" => SqlType::Text,
+        "bytea" => SqlType::Bytes,
+        "date" => SqlType::Date,
+        "time" => SqlType::Time,
+        "timestamp" => SqlType::Timestamp,
+        "timestamptz" => SqlType::TimestampTz,
+        "interval" => SqlType::Interval,
+        "uuid" => SqlType::Uuid,
+        "json" | "jsonb" => SqlType::Json,
+        "_bool" => SqlType::Array(&SqlType::Bool),
+        "_int2" => SqlType::Array(&SqlType::Int16),
+        "_int4" => SqlType::Array(&SqlType::Int32),
+        "_int8" => SqlType::Array(&SqlType::Int64),
+        "_float4" => SqlType::Array(&SqlType::Float32),
+        "_float8" => SqlType::Array(&SqlType::Float64),
+        "_numeric" => SqlType::Array(&SqlType::Decimal(None)),
+        "_text" | "_varchar" => SqlType::Array(&SqlType::Text),
+        "_uuid" => SqlType::Array(&SqlType::Uuid),
+        "_date" => SqlType::Array(&SqlType::Date),
+        "_timestamp" => SqlType::Array(&SqlType::Timestamp),
+        "_timestamptz" => SqlType::Array(&SqlType::TimestampTz),
+        _ => return None,
+    })
+}
+
+/// SQL: PostgreSQL packs NUMERIC(p, s) as ((p << 16) | s) + 4; a scale beyond the precision, or below zero, is none of ours.
+fn numeric_digits(modifier: i64) -> Option<(u8, u8)> {
+    let packed = modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
+    let (precision, scale) = ((packed >> 16) & 0xffff, packed & 0x7ff);
+    let (precision, scale) = (u8::try_from(precision).ok()?, u8::try_from(scale).ok()?);
+    (precision <= 28 && scale <= precision).then_some((precision, scale))
+}
+
+fn mysql_type(column_type: &str, precision: Option<i64>, scale: Option<i64>) -> Option<SqlType> {
+    let lower = column_type.to_ascii_lowercase();
+    let unsigned = lower.contains("unsigned");
+    let name = lower.split(['(', ' ']).next().unwrap_or_default();
+    Some(match name {
+        "tinyint" if lower.starts_with("tinyint(1)") && !unsigned => SqlType::Bool,
+        "tinyint" => SqlType::Int16,
+        "smallint" | "year" if !unsigned => SqlType::Int16,
+        "smallint" | "mediumint" | "year" => SqlType::Int32,
+        "int" | "integer" if !unsigned => SqlType::Int32,
+        "int" | "integer" => SqlType::Int64,
+        "bigint" if !unsigned => SqlType::Int64,
+        "bigint" => SqlType::UInt64,
+        "decimal" | "numeric" => {
+            let digits = precision.zip(scale).and_then(|(p, s)| Some((u8::try_from(p).ok()?, u8::try_from(s).ok()?)));
+            SqlType::Decimal(digits.filter(|(precision, _)| *precision <= 28))
+        }
+        "float" => SqlType::Float32,
+        "double" | "real" => SqlType::Float64,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" => SqlType::Text,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => SqlType::Bytes,
+        "date" => SqlType::Date,
+        "time" => SqlType::Time,
+        "datetime" => SqlType::Timestamp,
+        "timestamp" => SqlType::TimestampTz,
+        "json" => SqlType::Json,
+        "uuid" => SqlType::Uuid,
+        _ => return None,
+    })
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite_type(declared: &str) -> Option<SqlType> {
+    super::driver::sqlite_declared(declared)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite_type(_: &str) -> Option<SqlType> {
+    None
+}

@@ -1,0 +1,162 @@
+//! From what a caller built to a compiled query: the pure stages, and the reading of tables that they ask for.
+
+use super::handle::Runner;
+use crate::compile::{CompiledQuery, Target, compile};
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::{Policy, guard};
+use crate::query::{Frame, RawSource, RawText, Relation, Verb, Write, WriteKind};
+use crate::schema::{RawSegment, RawStatement, ResolvedPlan, Schema, resolve_frame, resolve_raw, resolve_write};
+use crate::statement::{HandleKind, StatementKind, TableAccess};
+use crate::token::{Segment, named_parameters};
+
+/// A plan of any kind.
+pub(super) enum Plan<'a> {
+    Frame(&'a Frame),
+    Raw(&'a RawText),
+    Write(&'a Write),
+    /// The crate's own reading of the catalogue.
+    Catalog(&'a RawText),
+}
+
+impl Plan<'_> {
+    pub(super) fn kind(&self) -> StatementKind {
+        match self {
+            Plan::Frame(_) => StatementKind::Select,
+            Plan::Raw(_) => StatementKind::Raw,
+            Plan::Catalog(_) => StatementKind::Catalog,
+            Plan::Write(write) => match write.kind {
+                WriteKind::Insert { .. } => StatementKind::Insert,
+                WriteKind::Update { .. } => StatementKind::Update,
+                WriteKind::Delete { .. } => StatementKind::Delete,
+            },
+        }
+    }
+
+    /// The tables that a refused plan named, so that hooks see what was tried.
+    pub(super) fn tables(&self) -> Vec<TableAccess> {
+        let mut names = Vec::new();
+        match self {
+            Plan::Frame(frame) => tables_of(&frame.relation, &mut names),
+            Plan::Write(write) => names.extend(write.table.as_ref().ok().map(|table| table.full_name())),
+            Plan::Raw(_) | Plan::Catalog(_) => {}
+        }
+        names.into_iter().map(|table| TableAccess { table, ..TableAccess::default() }).collect()
+    }
+
+    fn resolve(&self, schema: &Schema, dialect: Dialect) -> Result<ResolvedPlan> {
+        let segment = |text: &RawText| segments(text, dialect);
+        match self {
+            Plan::Frame(frame) => resolve_frame(frame, schema, &segment),
+            Plan::Raw(text) => resolve_raw(text, StatementKind::Raw, &segment),
+            Plan::Catalog(text) => resolve_raw(text, StatementKind::Catalog, &segment),
+            Plan::Write(write) => resolve_write((*write).clone(), schema, &segment),
+        }
+    }
+}
+
+fn tables_of(relation: &Relation, names: &mut Vec<String>) {
+    let mut waiting = vec![relation];
+    while let Some(relation) = waiting.pop() {
+        if names.len() == 64 {
+            return;
+        }
+        if let Verb::Table(table) = &relation.verb {
+            let name = table.full_name();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if let Verb::Join { right, .. } = &relation.verb {
+            waiting.push(right);
+        }
+        waiting.extend(relation.verb.input().map(std::convert::AsRef::as_ref));
+    }
+}
+
+/// Takes raw text apart at its parameters and finds the bind of each.
+fn segments(text: &RawText, dialect: Dialect) -> Result<RawStatement> {
+    let sql = text.sql.as_str();
+    for (position, (name, _)) in text.binds.iter().enumerate() {
+        if text.binds.iter().take(position).any(|(before, _)| before == name) {
+            return Err(raw_error("raw_sql.bound_twice", format!("`:{}` is bound twice; bind it once", clean(name))));
+        }
+    }
+    let mut used = vec![false; text.binds.len()];
+    let mut segments = Vec::new();
+    for segment in named_parameters(sql, dialect)? {
+        segments.push(match segment {
+            Segment::Text(text) => RawSegment::Text(text.to_owned()),
+            Segment::Param(name) => {
+                let position = text.binds.iter().position(|(known, _)| known == name).ok_or_else(|| {
+                    raw_error("raw_sql.not_bound", format!("`:{name}` has no value; write `.bind(\"{name}\", ..)`"))
+                })?;
+                if let Some(used) = used.get_mut(position) {
+                    *used = true;
+                }
+                RawSegment::Bind(position)
+            }
+        });
+    }
+    if let Some(((name, _), _)) = text.binds.iter().zip(&used).find(|(_, used)| !**used) {
+        let message = format!("`:{}` is bound and does not occur in the text; leave it out", clean(name));
+        return Err(raw_error("raw_sql.not_used", message));
+    }
+    let unchecked = matches!(text.sql, RawSource::Unchecked(_));
+    Ok(RawStatement { segments, text: sql.into(), unchecked })
+}
+
+fn raw_error(code: &'static str, message: String) -> Error {
+    Error::new(ErrorKind::RawSql, code, message)
+}
+
+fn clean(name: &str) -> String {
+    crate::error::show_name(name).trim_matches('`').to_owned()
+}
+
+/// The pure stages in a row.
+pub(super) fn compile_plan(
+    plan: &Plan<'_>,
+    schema: &Schema,
+    policy: &Policy,
+    handle: HandleKind,
+    target: Target<'_>,
+) -> Result<CompiledQuery> {
+    let resolved = plan.resolve(schema, target.dialect)?;
+    let guarded = guard(resolved, policy, handle, target.dialect)?;
+    compile(guarded, target)
+}
+
+/// How often one statement may ask for more tables: each answer adds at least one.
+const MAX_READS: usize = 8;
+
+impl Runner {
+    /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
+    pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
+        let core = &self.core;
+        let target = Target::new(core.server.dialect, core.server.binary_text);
+        let mut refreshed = false;
+        for _ in 0..MAX_READS {
+            let schema = core.schema();
+            let error = match compile_plan(plan, &schema, &core.policy, core.kind, target) {
+                Ok(compiled) => return Ok(compiled),
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::SchemaNeeded {
+                self.read_tables(error.needs()).await?;
+            } else if error.code() == "schema.unknown_column" && !refreshed && !schema.is_empty() {
+                // The table may have got the column since it was read.
+                refreshed = true;
+                let known: Vec<(Option<String>, String)> =
+                    plan.tables().iter().filter_map(|access| schema.key_of(&access.table)).collect();
+                if known.is_empty() {
+                    return Err(error);
+                }
+                self.read_tables(&known).await?;
+            } else {
+                return Err(error);
+            }
+        }
+        Err(Error::internal("prepare.reads"))
+    }
+}

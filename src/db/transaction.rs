@@ -1,0 +1,211 @@
+//! Transactions.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use deadpool::managed::Object;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use uuid::Uuid;
+
+use super::driver::Control;
+use super::execute::Held;
+use super::handle::{Database, Mode, ReadOnly, ReadWrite, Runner};
+use super::pool::{Manager, pool_error};
+use crate::error::{Error, ErrorKind, Result};
+use crate::query::{Delete, Frame, Insert, IntoTable, RawSource, RawSql, Update};
+use crate::statement::StatementKind;
+
+/// A transaction: a session of its own, from `begin` to `commit` or `rollback`.
+///
+/// Dropping it rolls back. A frame or a write that outlives it is refused.
+///
+/// ```
+/// use portcullis::{Database, ReadWrite, all};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> portcullis::Result<()> {
+/// let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
+/// db.sql("CREATE TABLE t (id integer PRIMARY KEY)").execute().await?;
+/// let tx = db.begin().await?;
+/// tx.insert("t").columns(["id"]).row([1]).execute().await?;
+/// tx.rollback().await?;
+/// assert_eq!(db.table("t").count().await?, 0);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a transaction that is dropped at once rolls back"]
+pub struct Transaction<M: Mode> {
+    runner: Arc<Runner>,
+    mode: PhantomData<fn() -> M>,
+}
+
+pub(super) struct TransactionState {
+    pub(super) id: Uuid,
+    /// Empty once the transaction ended.
+    session: Arc<Mutex<Option<Object<Manager>>>>,
+}
+
+impl TransactionState {
+    /// The transaction's session, for one statement; statements of one transaction wait for each other.
+    pub(super) async fn hold(&self) -> Result<OwnedMutexGuard<Option<Object<Manager>>>> {
+        let guard = Arc::clone(&self.session).lock_owned().await;
+        if guard.is_none() {
+            let message = "the transaction has ended; begin a new one";
+            return Err(Error::new(ErrorKind::Transaction, "transaction.ended", message));
+        }
+        Ok(guard)
+    }
+}
+
+impl<M: Mode> Database<M> {
+    /// Begins a transaction; on a read-only handle a read-only one.
+    ///
+    /// # Errors
+    ///
+    /// A hook's refusal, or what the pool and the database give.
+    pub async fn begin(&self) -> Result<Transaction<M>> {
+        let core = Arc::clone(&self.runner.core);
+        let state = TransactionState { id: Uuid::now_v7(), session: Arc::new(Mutex::new(None)) };
+        let runner = Runner { core, subject: self.runner.subject.clone(), transaction: Some(Arc::new(state)) };
+        let object = runner.core.pool.get().await.map_err(pool_error)?;
+        let control = Control::Begin { read_only: M::KIND == ReadOnly::KIND };
+        let (held, result) = runner.control_guarded(StatementKind::Begin, Held::Pooled(object), control).await;
+        match (held, result) {
+            (Some(Held::Pooled(object)), Ok(())) => {
+                if let Some(state) = &runner.transaction {
+                    *state.session.lock().await = Some(object);
+                }
+                Ok(Transaction { runner: Arc::new(runner), mode: PhantomData })
+            }
+            (_, Err(error)) => Err(error),
+            (_, Ok(())) => Err(Error::internal("transaction.session")),
+        }
+    }
+}
+
+/// A session under transaction control: closed, not given back, when the caller goes away in between.
+struct Controlled(Option<Held>);
+
+impl Drop for Controlled {
+    fn drop(&mut self) {
+        if let Some(held) = self.0.take() {
+            held.discard();
+        }
+    }
+}
+
+impl Runner {
+    /// [`Runner::control`] with the session closed if the caller goes away or the control fails.
+    async fn control_guarded(&self, kind: StatementKind, held: Held, control: Control) -> (Option<Held>, Result<()>) {
+        let mut controlled = Controlled(Some(held));
+        let result = self.control(kind, &mut controlled.0, control).await;
+        match result {
+            Ok(()) => (controlled.0.take(), Ok(())),
+            Err(error) => (None, Err(error)),
+        }
+    }
+}
+
+impl<M: Mode> Transaction<M> {
+    /// A frame over `table`, read within the transaction.
+    #[track_caller]
+    pub fn table(&self, table: impl IntoTable) -> Frame {
+        Frame::start(table.into_table(), Some(self.runner.origin()))
+    }
+
+    /// Raw SQL within the transaction; see [`Database::sql`].
+    #[track_caller]
+    pub fn sql(&self, sql: &'static str) -> RawSql {
+        RawSql::new(RawSource::Fixed(sql), Some(self.runner.origin()))
+    }
+
+    /// The transaction's id, as hooks see it.
+    pub fn id(&self) -> Uuid {
+        self.runner.transaction.as_ref().map(|state| state.id).unwrap_or_default()
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    ///
+    /// What the database gives; [`ErrorKind::Transaction`] when the session was lost, and so all was rolled back. A hook that
+    /// refuses the commit rolls back too.
+    pub async fn commit(self) -> Result<()> {
+        self.end(StatementKind::Commit, Control::Commit).await
+    }
+
+    /// Rolls back.
+    ///
+    /// # Errors
+    ///
+    /// What the database gives. The session is closed then, which rolls back by itself.
+    pub async fn rollback(self) -> Result<()> {
+        self.end(StatementKind::Rollback, Control::Rollback).await
+    }
+
+    async fn end(self, kind: StatementKind, control: Control) -> Result<()> {
+        let Some(state) = self.runner.transaction.clone() else { return Err(Error::internal("transaction.state")) };
+        let mut guard = state.hold().await?;
+        let Some(object) = guard.take() else { return Err(Error::internal("transaction.hold")) };
+        drop(guard);
+        let (held, result) = self.runner.control_guarded(kind, Held::Pooled(object), control).await;
+        // Ended well, the session goes back into the pool.
+        drop(held);
+        result
+    }
+}
+
+impl Transaction<ReadWrite> {
+    /// Starts an insert into `table`.
+    #[track_caller]
+    pub fn insert(&self, table: impl IntoTable) -> Insert {
+        Insert::new(table, self.runner.origin())
+    }
+
+    /// Starts an update of `table`.
+    #[track_caller]
+    pub fn update(&self, table: impl IntoTable) -> Update {
+        Update::new(table, self.runner.origin())
+    }
+
+    /// Starts a delete from `table`.
+    #[track_caller]
+    pub fn delete(&self, table: impl IntoTable) -> Delete {
+        Delete::new(table, self.runner.origin())
+    }
+}
+
+impl<M: Mode> Drop for Transaction<M> {
+    /// Rolls back by closing the session, and lets the hooks see a rollback.
+    fn drop(&mut self) {
+        let Some(state) = self.runner.transaction.clone() else { return };
+        if state.session.try_lock().is_ok_and(|session| session.is_none()) {
+            return;
+        }
+        let runner = Arc::clone(&self.runner);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(async move {
+                    // A stream may still be reading; the transaction ends after it.
+                    let Some(object) = state.session.lock().await.take() else { return };
+                    let held = Held::Pooled(object);
+                    drop(runner.control_guarded(StatementKind::Rollback, held, Control::Rollback).await);
+                });
+            }
+            Err(_) => {
+                if let Ok(mut session) = state.session.try_lock()
+                    && let Some(object) = session.take()
+                {
+                    drop(Object::take(object));
+                }
+            }
+        }
+    }
+}
+
+impl<M: Mode> fmt::Debug for Transaction<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction").field("id", &self.id()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! The verbs that run writes.
+
+use std::sync::Arc;
+
+use super::driver::Control;
+use super::execute::Held;
+use super::handle::Runner;
+use super::pool::pool_error;
+use super::prepare::Plan;
+use super::transaction::TransactionState;
+use crate::error::{Error, Result};
+use crate::query::{Delete, Insert, Origin, Update, Write, WriteKind, check_write};
+use crate::row::CountSink;
+use crate::statement::StatementKind;
+
+/// How many rows one INSERT holds at most, however few columns they have.
+const MAX_ROWS: usize = 5_000;
+
+async fn run(origin: &Origin, write: &Write) -> Result<u64> {
+    let runner = Runner::of(Some(origin))?;
+    run_on(&runner, write).await
+}
+
+async fn run_on(runner: &Arc<Runner>, write: &Write) -> Result<u64> {
+    let (_, done) = runner.run(Plan::Write(write), Box::new(CountSink::new())).await?;
+    Ok(done.affected)
+}
+
+impl Insert {
+    /// Inserts the rows; their number. No rows is 0, and nothing is sent. More rows than one statement can bind go in
+    /// several, in one transaction: all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// The mistakes of the insert (ragged rows, unknown or repeated columns, values of another type), a refusal of a hook, and
+    /// what the database gives, such as [`ErrorKind::Constraint`](crate::ErrorKind::Constraint).
+    pub async fn execute(self) -> Result<u64> {
+        let WriteKind::Insert { columns, rows } = &self.write.kind else { return Err(Error::internal("insert.kind")) };
+        let mistakes = check_write(&self.write);
+        if rows.is_empty() && mistakes.is_empty() {
+            return Ok(0);
+        }
+        let runner = Runner::of(Some(&self.origin))?;
+        let width = columns.len().max(1);
+        let most = (runner.core.server.dialect.max_binds() / width).clamp(1, MAX_ROWS);
+        if rows.len() <= most || !mistakes.is_empty() {
+            return run_on(&runner, &self.write).await;
+        }
+        in_transaction(&runner, split(self.write, most)).await
+    }
+}
+
+/// The same insert in parts of at most `most` rows.
+fn split(write: Write, most: usize) -> Vec<Write> {
+    let Write { table, kind, mistakes, location, max_affected } = write;
+    let WriteKind::Insert { columns, rows } = kind else { return Vec::new() };
+    let mut parts = Vec::with_capacity(rows.len() / most + 1);
+    let mut rows = rows.into_iter();
+    loop {
+        let part: Vec<_> = rows.by_ref().take(most).collect();
+        if part.is_empty() {
+            return parts;
+        }
+        parts.push(Write {
+            table: table.clone(),
+            kind: WriteKind::Insert { columns: columns.clone(), rows: part },
+            mistakes: mistakes.clone(),
+            location,
+            max_affected,
+        });
+    }
+}
+
+/// Runs all parts in one transaction, or in the one that the caller has begun.
+async fn in_transaction(runner: &Arc<Runner>, parts: Vec<Write>) -> Result<u64> {
+    let mut total = 0;
+    if runner.transaction.is_some() {
+        for part in &parts {
+            total += run_on(runner, part).await?;
+        }
+        return Ok(total);
+    }
+    let object = runner.core.pool.get().await.map_err(pool_error)?;
+    let begin = Control::Begin { read_only: false };
+    let (held, begun) = runner.control_guarded(StatementKind::Begin, Held::Pooled(object), begin).await;
+    begun?;
+    let Some(Held::Pooled(object)) = held else { return Err(Error::internal("insert.begin")) };
+    let state = Arc::new(TransactionState::started(object));
+    let inner = Runner {
+        core: Arc::clone(&runner.core),
+        subject: runner.subject.clone(),
+        transaction: Some(Arc::clone(&state)),
+    };
+    let inner = Arc::new(inner);
+    let unfinished = Unfinished(Arc::clone(&state));
+    for part in &parts {
+        total += run_on(&inner, part).await?;
+    }
+    let object = state.take().await?;
+    let (_, committed) = inner.control_guarded(StatementKind::Commit, Held::Pooled(object), Control::Commit).await;
+    drop(unfinished);
+    committed?;
+    Ok(total)
+}
+
+/// Closes the session of a transaction that was left half-way.
+struct Unfinished(Arc<TransactionState>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.discard();
+    }
+}
+
+impl Update {
+    /// Changes the rows; the number of rows that the condition matched, changed or not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy) without a condition or `all_rows`; `TooManyRows` beyond `max_affected`;
+    /// the mistakes of the update, a refusal of a hook, and what the database gives.
+    pub async fn execute(self) -> Result<u64> {
+        run(&self.origin, &self.write).await
+    }
+}
+
+impl Delete {
+    /// Deletes the rows; their number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Update::execute`].
+    pub async fn execute(self) -> Result<u64> {
+        run(&self.origin, &self.write).await
+    }
+}
