@@ -124,6 +124,11 @@ impl Error {
         Error::new(ErrorKind::Hook, "hook.refused", message)
     }
 
+    /// A defect of this crate.
+    pub(crate) fn internal(code: &'static str) -> Self {
+        Error::new(ErrorKind::Internal, code, "a defect in this crate; please report it with the error's code")
+    }
+
     fn edit(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self

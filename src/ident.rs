@@ -3,9 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind, Result};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// A checked name. It is always quoted where it is written.
+use crate::error::{Error, ErrorKind, Result, show_name};
+
+/// A checked name: not empty, at most 63 bytes, and without quotes, punctuation of SQL, control, invisible or
+/// quote-like characters. It is always quoted where it is written.
+///
+/// A name is literal: `a.b` is not a table in a schema, and capitals are kept. Reserved words and spaces inside are fine.
+///
+/// ```
+/// use portcullis::Ident;
+///
+/// assert_eq!(Ident::new("order by")?.as_str(), "order by");
+/// assert_eq!(Ident::new("id; drop table users").unwrap_err().code(), "ident.character");
+/// # Ok::<(), portcullis::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ident(Text);
 
@@ -17,6 +30,11 @@ enum Text {
 
 impl Ident {
     /// Checks `name`.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::Name`, with the code `ident.empty`, `ident.too_long`, `ident.space`, `ident.character`, `ident.comment`,
+    /// `ident.dollar` or `ident.mark`.
     pub fn new(name: impl AsRef<str>) -> Result<Ident> {
         let name = name.as_ref();
         check(name)?;
@@ -38,11 +56,166 @@ impl Ident {
     }
 }
 
+/// PostgreSQL cuts a longer name without an error, and two names could then meet; MySQL takes 64 characters.
+const MAX_BYTES: usize = 63;
+
+/// What an ASCII byte means inside a name.
+const CLASSES: [Class; 128] = classes();
+
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    Allowed,
+    Forbidden,
+    Hyphen,
+    Dollar,
+}
+
+const fn classes() -> [Class; 128] {
+    let mut table = [Class::Allowed; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, bounded by the loop")]
+        {
+            table[byte] = match byte as u8 {
+                0..=31 | 127 => Class::Forbidden,
+                b'"' | b'\'' | b'`' | b'[' | b']' | b'(' | b')' | b'{' | b'}' => Class::Forbidden,
+                b',' | b'.' | b':' | b';' | b'?' | b'@' | b'#' | b'\\' | b'|' | b'*' => Class::Forbidden,
+                b'-' => Class::Hyphen,
+                b'$' => Class::Dollar,
+                _ => Class::Allowed,
+            };
+        }
+        byte += 1;
+    }
+    table
+}
+
 fn check(name: &str) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::new(ErrorKind::Name, "ident.empty", "a name is empty"));
+    let bytes = name.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return Err(Error::new(ErrorKind::Name, "ident.empty", "a name is empty; write the name of a table or column"));
+    };
+    if bytes.len() > MAX_BYTES {
+        return refuse("ident.too_long", name, "is longer than 63 bytes; shorten it");
+    }
+    if *first == b' ' || *last == b' ' {
+        return refuse("ident.space", name, "starts or ends with a space; remove it");
+    }
+    let mut plain = true;
+    let mut before = 0;
+    for (position, &byte) in bytes.iter().enumerate() {
+        match CLASSES.get(usize::from(byte)) {
+            Some(Class::Allowed) => {}
+            Some(Class::Forbidden) => return refuse_character(name, char::from(byte)),
+            Some(Class::Hyphen) if before == b'-' => {
+                return refuse("ident.comment", name, "holds `--`, which starts a comment; use one hyphen");
+            }
+            Some(Class::Hyphen) => {}
+            Some(Class::Dollar) if opens_dollar(bytes.get(position + 1..).unwrap_or_default()) => {
+                return refuse("ident.dollar", name, "holds a dollar sign that starts a placeholder or a quote; remove it");
+            }
+            Some(Class::Dollar) => {}
+            None => plain = false,
+        }
+        before = byte;
+    }
+    if plain { Ok(()) } else { check_beyond_ascii(name) }
+}
+
+/// True when the bytes after a dollar sign make it a placeholder (`$1`) or a dollar quote (`$$`, `$tag$`).
+fn opens_dollar(rest: &[u8]) -> bool {
+    match rest.first() {
+        Some(b'$' | b'0'..=b'9') => true,
+        Some(byte) if is_tag(*byte) => rest.iter().find(|byte| !is_tag(**byte)) == Some(&b'$'),
+        _ => false,
+    }
+}
+
+fn is_tag(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+}
+
+fn check_beyond_ascii(name: &str) -> Result<()> {
+    for (position, character) in name.chars().enumerate() {
+        if character.is_ascii() {
+            continue;
+        }
+        let category = character.general_category();
+        if position == 0 && is_mark(category) {
+            return refuse("ident.mark", name, "starts with a combining mark; start it with a letter");
+        }
+        if is_hidden(category) || is_invisible(character) || is_look_alike(character) {
+            return refuse_character(name, character);
+        }
     }
     Ok(())
+}
+
+fn is_mark(category: GeneralCategory) -> bool {
+    matches!(
+        category,
+        GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark | GeneralCategory::EnclosingMark
+    )
+}
+
+/// Controls, formats, private use, unassigned and every white space but the plain space.
+fn is_hidden(category: GeneralCategory) -> bool {
+    matches!(
+        category,
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::Surrogate
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Unassigned
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::SpaceSeparator
+    )
+}
+
+/// Characters that a reader doesn't see although their category is a letter, a mark or a symbol.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
+            | '\u{034f}' // combining grapheme joiner
+            | '\u{2800}' // blank braille pattern
+            | '\u{fffd}' // the original bytes were not UTF-8
+            | '\u{180b}'..='\u{180d}' | '\u{180f}' // Mongolian variation selectors
+            | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' // variation selectors
+    )
+}
+
+/// Look-alikes of a quote, semicolon, hyphen or backslash: a best-fit conversion on the way can turn them into the real one.
+fn is_look_alike(character: char) -> bool {
+    matches!(
+        character,
+        '\u{2018}'..='\u{201e}' // curly quotes
+            | '\u{2032}' | '\u{2033}' // primes
+            | '\u{02b9}'..='\u{02bc}' // modifier primes and commas
+            | '\u{00b4}' // acute accent
+            | '\u{05f3}' | '\u{05f4}' // Hebrew geresh and gershayim
+            | '\u{1fef}' // Greek varia, normalises to a backtick
+            | '\u{037e}' // Greek question mark, normalises to a semicolon
+            | '\u{ff02}' | '\u{ff07}' | '\u{ff0d}' | '\u{ff1b}' | '\u{ff3c}' | '\u{ff40}' // full-width forms
+    )
+}
+
+fn refuse(code: &'static str, name: &str, reason: &str) -> Result<()> {
+    Err(Error::new(ErrorKind::Name, code, format!("the name {} {reason}", show_name(name))))
+}
+
+fn refuse_character(name: &str, character: char) -> Result<()> {
+    let advice = match character {
+        '.' => "; give a schema and a table as two names",
+        '*' => "; write `all()` for every column",
+        '(' | ')' => "; write a call as an expression, not as a name",
+        '"' | '`' | '[' | ']' | '\'' => "; write the name without quotes",
+        ':' | '?' | '@' => "; a value goes beside a comparison and is bound",
+        _ => "; use letters, digits and `_`",
+    };
+    let shown = format!("the name {} holds U+{:04X}{advice}", show_name(name), u32::from(character));
+    Err(Error::new(ErrorKind::Name, "ident.character", shown))
 }
 
 impl PartialEq for Text {
@@ -89,5 +262,92 @@ impl fmt::Display for Ident {
 impl fmt::Debug for Ident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&crate::error::show_name(self.as_str()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dialect::Dialect;
+    use crate::token::{Kind, Tokens, decode_name};
+
+    const CORPUS: &str = include_str!("../tests/data/identifiers.jsonl");
+
+    #[test]
+    fn every_line_of_the_corpus_gets_its_class() {
+        let mut counts = [0, 0];
+        for line in CORPUS.lines() {
+            let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            let name = entry["ident"].as_str().unwrap();
+            let hostile = entry["class"] == "hostile";
+            counts[usize::from(hostile)] += 1;
+            let result = Ident::new(name);
+            assert_eq!(result.is_err(), hostile, "{line}: {result:?}");
+            if let Err(error) = result {
+                assert_eq!(error.kind(), ErrorKind::Name);
+                let message = error.to_string();
+                assert!(!message.chars().any(char::is_control), "{message}");
+                let mut shown = show_name(name);
+                if name.is_empty() {
+                    shown = String::from("a name is empty");
+                }
+                assert!(message.contains(&shown), "{message} does not hold {shown}");
+            }
+        }
+        assert_eq!(counts, [196, 189]);
+    }
+
+    #[test]
+    fn each_refusal_has_its_code_and_its_twin() {
+        let long = "x".repeat(64);
+        for (hostile, code, twin) in [
+            ("", "ident.empty", "_"),
+            (long.as_str(), "ident.too_long", &long[1..]),
+            (" id", "ident.space", "i d"),
+            ("id ", "ident.space", "i d"),
+            ("a.b", "ident.character", "a_b"),
+            ("a\u{200b}b", "ident.character", "ab"),
+            ("o\u{2019}x", "ident.character", "o\u{2015}x"),
+            ("a--b", "ident.comment", "a-b"),
+            ("a$1", "ident.dollar", "a$b"),
+            ("a$b$c", "ident.dollar", "a$b c$"),
+            ("\u{301}id", "ident.mark", "e\u{301}"),
+        ] {
+            assert_eq!(Ident::new(hostile).unwrap_err().code(), code, "{hostile:?}");
+            assert_eq!(Ident::new(twin).unwrap().as_str(), twin);
+        }
+    }
+
+    #[test]
+    fn a_fixed_and_a_shared_name_are_the_same_name() {
+        let (fixed, shared) = (Ident::fixed("total").unwrap(), Ident::new(String::from("total")).unwrap());
+        assert_eq!(fixed, shared);
+        assert_eq!(fixed.cmp(&shared), std::cmp::Ordering::Equal);
+        assert!(Ident::fixed("to\u{0}tal").is_err());
+    }
+
+    fn quote(name: &str, dialect: Dialect) -> String {
+        let mark = dialect.name_quote();
+        format!("{mark}{}{mark}", name.replace(mark, &format!("{mark}{mark}")))
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_name_is_one_quoted_name_on_every_dialect(
+            name in prop_oneof!["\\PC{0,24}", "[a-zA-Z0-9_ $%&/=<>!~^+éß名-]{1,40}", any::<String>()]
+        ) {
+            if let Ok(ident) = Ident::new(&name) {
+                for dialect in [Dialect::Postgres, Dialect::MySql, Dialect::MariaDb, Dialect::Sqlite] {
+                    let quoted = quote(ident.as_str(), dialect);
+                    let tokens: Vec<_> = Tokens::new(&quoted, dialect).collect();
+                    prop_assert_eq!(tokens.len(), 1);
+                    prop_assert_eq!(tokens[0].kind, Kind::Name);
+                    prop_assert_eq!(decode_name(tokens[0].text, dialect), Some(name.clone()));
+                }
+            }
+        }
     }
 }

@@ -1,19 +1,56 @@
 //! A DataFrame-style query builder whose every statement is guarded.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test that can not go on should stop with a panic"
+    )
+)]
+
+// Words that all stages share.
 mod dialect;
 mod error;
-mod hook;
 mod ident;
-mod row;
+mod statement;
+mod token;
 mod types;
 mod value;
-mod db {
-    pub(crate) mod driver;
-}
 
+// The pipeline, in order: a module imports only what stands above it.
+mod expr;
+mod query;
+mod schema;
+mod policy;
+mod compile;
+mod hook;
+mod conn;
+mod row;
+mod db;
+pub mod danger;
+
+pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
-pub use crate::hook::*;
+pub use crate::expr::{
+    All, Case, Column, ColumnType, CountOperand, Expr, Operand, OperandFor, SortKey, Summable, all, all_of, any_of, avg, case,
+    coalesce, col, count, count_distinct, family, lit, max, min, not, sum,
+};
+pub use crate::hook::{
+    AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer, Statements,
+    Subject, TraceLayer,
+};
 pub use crate::ident::Ident;
+pub use crate::query::{
+    DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn,
+    Projections, RawSql, TableName, Update, in_schema, on, table, using,
+};
+pub use crate::row::{ColumnIndex, Row, Rows, Shown};
+pub use crate::schema::{ColumnSchema, Schema, TableSchema};
+pub use crate::statement::{HandleKind, StatementKind, TableAccess};
 pub use crate::types::SqlType;
 pub use crate::value::{Interval, ToValue, Value};
+pub use secrecy::SecretString;

@@ -2,20 +2,55 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use uuid::Uuid;
+use crate::error::Result;
 
-use crate::dialect::Dialect;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::SqlType;
+mod context;
+mod outcome;
+mod stack;
+
+mod clock;
+
+mod audit;
+mod rate_limit;
+mod trace;
+
+pub use self::audit::{AuditLayer, AuditLog};
+pub use self::clock::{Clock, ClockHands};
+pub use self::context::{QueryContext, Subject};
+pub use self::outcome::{Outcome, OutcomeKind};
+pub use self::rate_limit::{RateLimit, RateLimitLayer, Statements};
+pub use self::trace::TraceLayer;
+
+pub(crate) use self::stack::{BoxedHook, Entered, HookStack};
 
 /// Sees every statement of a handle: select, stream, write, raw SQL, transaction control, catalogue reads, and also those that
 /// the guard refused.
 ///
 /// A hook looks and may refuse; it never rewrites. The first added is outermost: its `before` runs first, its `after` last.
-/// `after` runs for each hook whose `before` ran, with the same [`QueryContext::id`]. A hook that panics or misses the
-/// handle's hook deadline refuses the statement; one that queries its own handle from inside is refused.
+///
+/// ```text
+///              first        second       third
+///   before ──▶ before ────▶ before ────▶ before ──┐
+///                                                 ├─ the statement
+///   after  ◀── after ◀───── after ◀───── after ◀──┘
+/// ```
+///
+/// When `second` refuses, the statement is not sent, `third` sees nothing, and `first` gets `after` with the refusal:
+/// `after` runs for each hook whose `before` returned `Ok`, with the same [`QueryContext::id`]. So an [`AuditLayer`] is added
+/// first, where it also records what the hooks within it refuse. A statement that the guard refused already, see
+/// [`QueryContext::refusal`], goes through the hooks like any other and is not sent.
+///
+/// A hook can't harm the statement it looks at:
+///
+/// - one that panics in `before` refuses the statement (`hook.panicked`; the panic's message stays out of the error, but the
+///   process's own panic hook prints it as usual; nothing can be caught where the program is built with `panic = "abort"`);
+/// - one whose `before` takes longer than the handle's hook deadline refuses it (`hook.deadline`), whether it waited or blocked
+///   the thread. A blocking call can't be interrupted, so that is seen only when it returns;
+/// - one that runs a statement on its own handle has that statement refused (`hook.reentrant`), because it would be
+///   called again for it without end. Another handle may be used. The check follows the task, so it does not see a task that the
+///   hook spawns: a hook that waits for one which uses its handle is ended by the deadline;
+/// - a panic or a missed deadline in `after` is logged at `ERROR` with target `portcullis::hook`, and the other hooks go on.
 ///
 /// ```
 /// use portcullis::{Error, Hook, Outcome, QueryContext, Result};
@@ -49,290 +84,13 @@ pub trait Hook: Send + Sync + 'static {
     }
 }
 
-/// What a statement does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StatementKind {
-    /// A select written in the builder.
-    Select,
-    /// An insert.
-    Insert,
-    /// An update.
-    Update,
-    /// A delete.
-    Delete,
-    /// Raw SQL that the guard parsed as a single select.
-    RawSelect,
-    /// Any other raw SQL.
-    Raw,
-    /// A read of the catalogue by the crate itself.
-    Catalog,
-    /// An EXPLAIN of a select.
-    Explain,
-    /// The start of a transaction.
-    Begin,
-    /// A commit.
-    Commit,
-    /// A rollback.
-    Rollback,
-}
-
-impl StatementKind {
-    /// The operation as OpenTelemetry's `db.operation.name` has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            StatementKind::Select => "SELECT",
-            StatementKind::Insert => "INSERT",
-            StatementKind::Update => "UPDATE",
-            StatementKind::Delete => "DELETE",
-            StatementKind::RawSelect => "RAW SELECT",
-            StatementKind::Raw => "RAW",
-            StatementKind::Catalog => "CATALOG",
-            StatementKind::Explain => "EXPLAIN",
-            StatementKind::Begin => "BEGIN",
-            StatementKind::Commit => "COMMIT",
-            StatementKind::Rollback => "ROLLBACK",
-        }
+/// A hook that is shared: with another handle, or with the code that reads from it.
+impl<H: Hook> Hook for Arc<H> {
+    async fn before(&self, cx: &QueryContext) -> Result<()> {
+        (**self).before(cx).await
     }
 
-    /// True for statements that can change data. Raw SQL that was not parsed as a select counts as a write.
-    pub const fn is_write(self) -> bool {
-        matches!(self, StatementKind::Insert | StatementKind::Update | StatementKind::Delete | StatementKind::Raw)
-    }
-}
-
-/// Whether a handle can write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HandleKind {
-    /// `Database<ReadOnly>`.
-    ReadOnly,
-    /// `Database<ReadWrite>`.
-    ReadWrite,
-}
-
-impl HandleKind {
-    /// `read-only` or `read-write`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            HandleKind::ReadOnly => "read-only",
-            HandleKind::ReadWrite => "read-write",
-        }
-    }
-}
-
-/// On whose behalf statements run, as the caller states it: see `Database::acting_as`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Subject {
-    id: Arc<str>,
-    tenant: Option<Arc<str>>,
-}
-
-impl Subject {
-    /// A subject by its id.
-    pub fn new(id: impl AsRef<str>) -> Subject {
-        Subject { id: id.as_ref().into(), tenant: None }
-    }
-
-    /// The same subject, acting for `tenant`.
-    #[must_use = "this returns the changed subject"]
-    pub fn tenant(mut self, tenant: impl AsRef<str>) -> Subject {
-        self.tenant = Some(tenant.as_ref().into());
-        self
-    }
-
-    /// The id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The tenant, if one was given.
-    pub fn tenant_id(&self) -> Option<&str> {
-        self.tenant.as_deref()
-    }
-}
-
-/// One table of a statement, with the columns by what they are used for. Names are those of the database, not aliases.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct TableAccess {
-    /// The table, with its schema in front and a dot between when one was given.
-    pub table: String,
-    /// Columns whose values are returned. `*` stands for all columns of a table whose columns are not known.
-    pub output: Vec<String>,
-    /// Columns in conditions.
-    pub filter: Vec<String>,
-    /// Columns in join conditions.
-    pub join: Vec<String>,
-    /// Columns in GROUP BY and DISTINCT.
-    pub group: Vec<String>,
-    /// Columns in ORDER BY.
-    pub sort: Vec<String>,
-    /// Columns that are written.
-    pub assign: Vec<String>,
-}
-
-/// What a hook is told of a statement. It holds no value: text has placeholders only.
-#[derive(Debug, Clone)]
-pub struct QueryContext {
-    pub(crate) id: Uuid,
-    pub(crate) kind: StatementKind,
-    pub(crate) tables: Arc<[TableAccess]>,
-    pub(crate) fingerprint: u64,
-    pub(crate) sql: Option<Arc<str>>,
-    pub(crate) bind_types: Arc<[SqlType]>,
-    pub(crate) subject: Option<Subject>,
-    pub(crate) handle: HandleKind,
-    pub(crate) handle_name: Option<Arc<str>>,
-    pub(crate) dialect: Dialect,
-    pub(crate) database: Arc<str>,
-    pub(crate) transaction: Option<Uuid>,
-    pub(crate) refusal: Option<Error>,
-}
-
-impl QueryContext {
-    /// The statement's id (UUID version 7, so ids sort by time). `before` and `after` see the same.
-    pub fn id(&self) -> Uuid {
-        self.id
-    }
-
-    /// What the statement does.
-    pub fn kind(&self) -> StatementKind {
-        self.kind
-    }
-
-    /// The tables and columns by use, computed from the plan; empty for raw SQL, whose tables are not computed.
-    pub fn tables(&self) -> &[TableAccess] {
-        &self.tables
-    }
-
-    /// A number that is the same for statements that differ in bound values only: FNV-1a of the SQL text.
-    pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
-    }
-
-    /// The SQL text, with placeholders for all values; `None` when the guard refused the statement before it had a text.
-    pub fn sql(&self) -> Option<&str> {
-        self.sql.as_deref()
-    }
-
-    /// The types of the binds, in order.
-    pub fn bind_types(&self) -> &[SqlType] {
-        &self.bind_types
-    }
-
-    /// On whose behalf the statement runs.
-    pub fn subject(&self) -> Option<&Subject> {
-        self.subject.as_ref()
-    }
-
-    /// Whether the handle can write.
-    pub fn handle(&self) -> HandleKind {
-        self.handle
-    }
-
-    /// The name that the handle was given when it was built.
-    pub fn handle_name(&self) -> Option<&str> {
-        self.handle_name.as_deref()
-    }
-
-    /// The dialect.
-    pub fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// The database's name (the file's path for SQLite, `:memory:` for one in memory).
-    pub fn database(&self) -> &str {
-        &self.database
-    }
-
-    /// The id of the transaction that the statement belongs to.
-    pub fn transaction(&self) -> Option<Uuid> {
-        self.transaction
-    }
-
-    /// Why the guard has refused the statement already; such a statement is never sent, whatever the hooks say.
-    pub fn refusal(&self) -> Option<&Error> {
-        self.refusal.as_ref()
-    }
-
-    /// A short description of few distinct values: `SELECT orders, customers`.
-    pub fn summary(&self) -> String {
-        let mut summary = self.kind.name().to_owned();
-        for (position, access) in self.tables.iter().enumerate() {
-            summary.push_str(if position == 0 { " " } else { ", " });
-            summary.push_str(&access.table);
-        }
-        summary
-    }
-}
-
-/// How a statement ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OutcomeKind {
-    /// It ran.
-    Completed,
-    /// The guard or a hook refused it; it was not sent.
-    Denied,
-    /// A rate limit refused it; it was not sent.
-    Throttled,
-    /// The database or the connection failed.
-    Failed,
-    /// The caller dropped it, or its deadline passed. Whether a write took effect is not known.
-    Cancelled,
-}
-
-impl OutcomeKind {
-    /// Lower-case name, as in an audit record.
-    pub const fn name(self) -> &'static str {
-        match self {
-            OutcomeKind::Completed => "completed",
-            OutcomeKind::Denied => "denied",
-            OutcomeKind::Throttled => "throttled",
-            OutcomeKind::Failed => "failed",
-            OutcomeKind::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// How a statement ended, with counts and time.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    pub(crate) kind: OutcomeKind,
-    pub(crate) rows: u64,
-    pub(crate) affected: u64,
-    pub(crate) elapsed: Duration,
-    pub(crate) error: Option<Error>,
-}
-
-impl Outcome {
-    /// An error before the statement was sent.
-    pub(crate) fn not_sent(error: Error, elapsed: Duration) -> Outcome {
-        let kind = if error.kind() == ErrorKind::RateLimited { OutcomeKind::Throttled } else { OutcomeKind::Denied };
-        Outcome { kind, rows: 0, affected: 0, elapsed, error: Some(error) }
-    }
-
-    /// How it ended.
-    pub fn kind(&self) -> OutcomeKind {
-        self.kind
-    }
-
-    /// Rows returned.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Rows matched by a write.
-    pub fn affected(&self) -> u64 {
-        self.affected
-    }
-
-    /// From before the first hook's `before` to the last row.
-    pub fn elapsed(&self) -> Duration {
-        self.elapsed
-    }
-
-    /// The error that the caller got.
-    pub fn error(&self) -> Option<&Error> {
-        self.error.as_ref()
+    async fn after(&self, cx: &QueryContext, outcome: &Outcome) {
+        (**self).after(cx, outcome).await;
     }
 }

@@ -9,6 +9,8 @@
 )]
 
 mod compile_fail;
+mod dsn;
 mod servers;
 mod source_rules;
 mod support;
+mod tls;

@@ -3,6 +3,46 @@
 //! One trait, three implementations with the same method names. A driver takes SQL text in one line, binds values in
 //! order, and hands rows as borrowed cells to a sink, without an owned value in between.
 
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "mysql")]
+mod mysql_bind;
+#[cfg(feature = "mysql")]
+mod mysql_decode;
+#[cfg(feature = "mysql")]
+mod mysql_error;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_bind;
+#[cfg(feature = "postgres")]
+mod postgres_decode;
+#[cfg(feature = "postgres")]
+mod postgres_error;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_bind;
+#[cfg(feature = "sqlite")]
+mod sqlite_decode;
+#[cfg(feature = "sqlite")]
+mod sqlite_engine;
+#[cfg(feature = "sqlite")]
+mod sqlite_error;
+#[cfg(feature = "sqlite")]
+mod sqlite_session;
+#[cfg(feature = "sqlite")]
+mod sqlite_watch;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg_attr(not(all(feature = "postgres", feature = "mysql")), allow(dead_code, reason = "what the other server needs"))]
+mod sqlx_bind;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg_attr(not(all(feature = "postgres", feature = "mysql")), allow(dead_code, reason = "what the other server needs"))]
+pub(crate) mod sqlx_error;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg_attr(not(all(feature = "postgres", feature = "mysql")), allow(dead_code, reason = "what the other server needs"))]
+mod sqlx_rows;
+
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;

@@ -1,0 +1,83 @@
+//! What each database can do and how it spells what it does: one row a dialect.
+
+use crate::dialect::Dialect;
+
+/// Facts that decide between a feature, its emulation and a refusal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Capabilities {
+    /// FULL OUTER JOIN.
+    pub(crate) full_join: bool,
+    /// Arrays as bind values: a list is `= ANY($1)`.
+    pub(crate) arrays: bool,
+    /// NULLS FIRST and NULLS LAST; otherwise `x IS NULL` is a sort key of its own.
+    pub(crate) nulls_order: bool,
+    /// NULL sorts as larger than any value when nothing is said.
+    pub(crate) nulls_largest: bool,
+    /// OFFSET stands only after a LIMIT.
+    pub(crate) offset_needs_limit: bool,
+    /// Division by zero is an error rather than NULL.
+    pub(crate) zero_divisor_fails: bool,
+    /// `=` and grouping of text follow a collation that may take different texts for equal.
+    pub(crate) loose_text: bool,
+    /// The collation that compares by code point and pads nothing.
+    pub(crate) binary_collation: Option<&'static str>,
+    /// LIKE has no escape character unless told.
+    pub(crate) like_needs_escape: bool,
+    /// The same placeholder number may stand twice, so a grouping expression with a bind is recognised again.
+    pub(crate) numbered_placeholders: bool,
+    /// The type that a double is cast to.
+    pub(crate) double: &'static str,
+}
+
+impl Capabilities {
+    pub(crate) const fn of(dialect: Dialect) -> Capabilities {
+        match dialect {
+            // SQL: PostgreSQL manual, 7.5 (sorting), 8.15 (arrays), 9.24 (ANY), 24.2 (collations).
+            Dialect::Postgres => Capabilities {
+                full_join: true,
+                arrays: true,
+                nulls_order: true,
+                nulls_largest: true,
+                offset_needs_limit: false,
+                zero_divisor_fails: true,
+                loose_text: false,
+                binary_collation: Some("\"C\""),
+                like_needs_escape: false,
+                numbered_placeholders: true,
+                double: "double precision",
+            },
+            // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
+            Dialect::MySql => Capabilities { binary_collation: Some("utf8mb4_0900_bin"), ..MYSQL_FAMILY },
+            // SQL: MariaDB manual, "Supported Character Sets and Collations" (nopad collations).
+            Dialect::MariaDb => Capabilities { binary_collation: Some("utf8mb4_nopad_bin"), ..MYSQL_FAMILY },
+            // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
+            Dialect::Sqlite => Capabilities {
+                full_join: true,
+                arrays: false,
+                nulls_order: true,
+                nulls_largest: false,
+                offset_needs_limit: true,
+                zero_divisor_fails: false,
+                loose_text: false,
+                binary_collation: None,
+                like_needs_escape: true,
+                numbered_placeholders: true,
+                double: "REAL",
+            },
+        }
+    }
+}
+
+const MYSQL_FAMILY: Capabilities = Capabilities {
+    full_join: false,
+    arrays: false,
+    nulls_order: false,
+    nulls_largest: false,
+    offset_needs_limit: true,
+    zero_divisor_fails: false,
+    loose_text: true,
+    binary_collation: None,
+    like_needs_escape: false,
+    numbered_placeholders: false,
+    double: "DOUBLE",
+};

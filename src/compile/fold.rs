@@ -1,0 +1,633 @@
+//! Folding: relational algebra becomes SELECT blocks, one where the meaning allows, nested only where it must be.
+
+use crate::compile::caps::Capabilities;
+use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Comparison;
+use crate::ident::Ident;
+use crate::query::{JoinKind, TableName};
+use crate::schema::{
+    ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawStatement, Rx, RxKind, ScanId, ScanSource, SortColumn, map_operands,
+    schema_needed,
+};
+use crate::types::{Family, SqlType};
+
+/// One SELECT.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// Places of the folder's list; the first is FROM, the others are joined to it.
+    pub(super) sources: Vec<usize>,
+    pub(super) joins: Vec<Join>,
+    pub(super) filter: Vec<Rx>,
+    /// `Some` of an aggregated block; empty for one group of all rows.
+    pub(super) group: Option<Vec<Rx>>,
+    pub(super) having: Vec<Rx>,
+    pub(super) distinct: Option<Vec<ColumnId>>,
+    pub(super) order: Vec<(Rx, SortColumn)>,
+    pub(super) limit: Option<u64>,
+    pub(super) offset: u64,
+    pub(super) projection: Projection,
+    /// What columns are in terms of this block's sources, where that is more than a column of a source.
+    env: Vec<(ColumnId, Rx)>,
+}
+
+/// How a source is joined; the first source of a block has none.
+#[derive(Debug)]
+pub(super) struct Join {
+    pub(super) kind: JoinKind,
+    pub(super) on: Vec<Rx>,
+}
+
+#[derive(Debug, Default)]
+pub(super) enum Projection {
+    /// Nothing is needed but the rows.
+    #[default]
+    Nothing,
+    Everything,
+    Columns(Vec<(Ident, ColumnId, Rx)>),
+}
+
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) kind: SourceKind,
+    pub(super) alias: Ident,
+    scan: Option<ScanId>,
+    /// An outer join may fill it with NULL.
+    nullable: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum SourceKind {
+    Table(TableName),
+    Raw(RawStatement),
+    Block(Box<Block>),
+    /// The arms of a UNION ALL.
+    Union(Vec<Block>),
+    /// Taken out for a moment while it is changed.
+    Taken,
+}
+
+/// An expression beyond this size is computed once, in a block of its own, instead of being written out wherever it is used.
+const MAX_INLINE: u32 = 300;
+
+pub(super) struct Folder<'a> {
+    facts: &'a Facts,
+    caps: Capabilities,
+    pub(super) sources: Vec<Source>,
+    /// The relations of EXISTS conditions.
+    pub(super) exists: Vec<Block>,
+    aliases: Vec<Ident>,
+}
+
+impl Block {
+    fn limited(&self) -> bool {
+        self.limit.is_some() || self.offset > 0
+    }
+
+    /// Rows of sources, filtered: what a join can take as it is.
+    fn plain(&self) -> bool {
+        self.group.is_none() && self.distinct.is_none() && !self.limited()
+    }
+
+    pub(super) fn has_exists(&self) -> bool {
+        fn inside(rx: &Rx) -> bool {
+            let mut found = matches!(rx.kind(), RxKind::Exists { .. });
+            crate::schema::each_operand(rx.kind(), &mut |operand| found = found || inside(operand));
+            found
+        }
+        self.filter.iter().chain(&self.having).any(inside)
+    }
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn new(facts: &'a Facts, caps: Capabilities) -> Folder<'a> {
+        Folder { facts, caps, sources: Vec::new(), exists: Vec::new(), aliases: Vec::new() }
+    }
+
+    /// The block of a whole query.
+    pub(super) fn query(&mut self, root: &Node, output: &Output) -> Result<Block> {
+        let mut block = self.fold(root)?;
+        match output {
+            Output::Everything => {
+                let direct = block.sources.iter().any(|source| {
+                    self.sources.get(*source).is_some_and(|source| !matches!(source.kind, SourceKind::Block(_) | SourceKind::Union(_)))
+                });
+                if !direct || block.group.is_some() {
+                    return Err(self.columns_needed());
+                }
+                block.projection = Projection::Everything;
+            }
+            Output::Columns(columns) => {
+                if let Some(distinct) = &block.distinct {
+                    let same = distinct.len() == columns.len() && columns.iter().all(|(_, id)| distinct.contains(id));
+                    if !same {
+                        block = self.wrap(block)?;
+                    }
+                }
+                let mut projection = Vec::with_capacity(columns.len());
+                for (name, id) in columns {
+                    projection.push((name.clone(), *id, self.lookup(&block, *id)?));
+                }
+                block.projection = Projection::Columns(projection);
+            }
+        }
+        Ok(block)
+    }
+
+    /// The block of a write's target, so that its condition and values are bound to it.
+    pub(super) fn target(&mut self, scan: ScanId) -> Result<Block> {
+        self.scan(scan)
+    }
+
+    fn columns_needed(&self) -> Error {
+        let tables: Vec<TableName> = self
+            .facts
+            .scans
+            .iter()
+            .filter(|scan| scan.open)
+            .filter_map(|scan| match &scan.source {
+                ScanSource::Table(table) => Some(table.clone()),
+                ScanSource::Raw(_) => None,
+            })
+            .collect();
+        if tables.is_empty() {
+            let message = "this chain needs the columns of the raw SQL; name them with `.select([..])` after `into_frame`";
+            return Error::new(ErrorKind::Plan, "raw.columns", message);
+        }
+        schema_needed(tables, "this chain")
+    }
+
+    fn fold(&mut self, node: &Node) -> Result<Block> {
+        match &node.kind {
+            NodeKind::Scan(scan) => self.scan(*scan),
+            NodeKind::Filter(input, condition) => {
+                let mut block = self.fold(input)?;
+                if block.limited() {
+                    block = self.wrap(block)?;
+                }
+                let condition = self.rewrite(&block, condition)?;
+                let list = if block.group.is_some() { &mut block.having } else { &mut block.filter };
+                match condition.kind() {
+                    RxKind::All(conditions) => list.extend(conditions.iter().cloned()),
+                    _ => list.push(condition),
+                }
+                Ok(block)
+            }
+            NodeKind::Extend(input, defined) => {
+                let mut block = self.fold(input)?;
+                let mut rewritten = Vec::with_capacity(defined.len());
+                for (id, rx) in defined {
+                    rewritten.push((*id, self.rewrite(&block, rx)?));
+                }
+                if rewritten.iter().any(|(_, rx)| rx.0.size > MAX_INLINE) && !block.env.is_empty() {
+                    block = self.wrap(block)?;
+                    rewritten.clear();
+                    for (id, rx) in defined {
+                        rewritten.push((*id, self.rewrite(&block, rx)?));
+                    }
+                }
+                block.env.extend(rewritten);
+                Ok(block)
+            }
+            NodeKind::Aggregate { input, keys, aggregates } => self.aggregate(input, keys, aggregates),
+            NodeKind::Join { left, right, kind, on } => match kind {
+                JoinKind::Semi | JoinKind::Anti => self.exists_join(left, right, on.as_ref(), *kind == JoinKind::Anti),
+                JoinKind::Full if !self.caps.full_join => self.full_join(left, right, on.as_ref()),
+                _ => self.join(left, right, *kind, on.as_ref()),
+            },
+            NodeKind::Sort(input, keys) => {
+                let mut block = self.fold(input)?;
+                let distinct_hides = block.distinct.as_ref().is_some_and(|columns| {
+                    keys.iter().any(|key| !columns.contains(&key.column) || self.collates_in_order(key.column))
+                });
+                if block.limited() || distinct_hides {
+                    block = self.wrap(block)?;
+                }
+                let earlier = std::mem::take(&mut block.order);
+                for key in keys {
+                    let rx = self.lookup(&block, key.column)?;
+                    block.order.push((rx, *key));
+                }
+                // The earlier order decides among equals.
+                for (rx, key) in earlier {
+                    if !block.order.iter().any(|(_, known)| known.column == key.column) {
+                        block.order.push((rx, key));
+                    }
+                }
+                Ok(block)
+            }
+            NodeKind::Slice { input, limit, offset } => {
+                let mut block = self.fold(input)?;
+                block.limit = match (block.limit, *limit) {
+                    (None, limit) => limit,
+                    (Some(rows), None) => Some(rows.saturating_sub(*offset)),
+                    (Some(rows), Some(limit)) => Some(rows.saturating_sub(*offset).min(limit)),
+                };
+                block.offset = block.offset.saturating_add(*offset);
+                Ok(block)
+            }
+            NodeKind::Distinct(input, columns) => {
+                let mut block = self.fold(input)?;
+                if block.limited() || block.distinct.as_ref().is_some_and(|known| known != columns) {
+                    block = self.wrap(block)?;
+                }
+                block.order.clear();
+                let mut env = Vec::with_capacity(columns.len());
+                for id in columns {
+                    let rx = self.lookup(&block, *id)?;
+                    env.push((*id, self.exact_text(rx)?));
+                }
+                block.env = env;
+                block.distinct = Some(columns.clone());
+                Ok(block)
+            }
+        }
+    }
+
+    fn scan(&mut self, scan: ScanId) -> Result<Block> {
+        let info = self.facts.scans.get(scan).ok_or_else(|| Error::internal("fold.scan"))?;
+        let kind = match &info.source {
+            ScanSource::Table(table) => SourceKind::Table(table.clone()),
+            ScanSource::Raw(statement) => SourceKind::Raw(statement.clone()),
+        };
+        let source = self.add_source(kind, info.alias.clone(), Some(scan))?;
+        Ok(Block { sources: vec![source], ..Block::default() })
+    }
+
+    /// Adds a source under a name that no other source of the statement has, so that nothing is captured.
+    fn add_source(&mut self, kind: SourceKind, wanted: Option<Ident>, scan: Option<ScanId>) -> Result<usize> {
+        let base = match wanted {
+            Some(wanted) => wanted,
+            None => Ident::fixed("t")?,
+        };
+        let mut alias = base.clone();
+        let mut number = 1;
+        while self.aliases.contains(&alias) {
+            number += 1;
+            let kept: String = base.as_str().chars().take(12).collect();
+            alias = Ident::new(format!("{}_{number}", kept.trim_end()))?;
+        }
+        self.aliases.push(alias.clone());
+        self.sources.push(Source { kind, alias, scan, nullable: false });
+        Ok(self.sources.len() - 1)
+    }
+
+    /// Puts a block into the FROM of a new one. The order goes along: inside only for a LIMIT.
+    fn wrap(&mut self, mut block: Block) -> Result<Block> {
+        let order: Vec<SortColumn> = block.order.iter().map(|(_, key)| *key).collect();
+        if !block.limited() {
+            block.order.clear();
+        }
+        if let Some(columns) = block.distinct.clone() {
+            let mut projection = Vec::with_capacity(columns.len());
+            for id in columns {
+                let name = self.export_name(&projection, id)?;
+                projection.push((name, id, self.lookup(&block, id)?));
+            }
+            block.projection = Projection::Columns(projection);
+        }
+        let source = self.add_source(SourceKind::Block(Box::new(block)), None, None)?;
+        let mut outer = Block { sources: vec![source], ..Block::default() };
+        for key in order {
+            let rx = self.lookup(&outer, key.column)?;
+            outer.order.push((rx, key));
+        }
+        Ok(outer)
+    }
+
+    /// A column in terms of the block's sources.
+    fn lookup(&mut self, block: &Block, id: ColumnId) -> Result<Rx> {
+        self.find(block, id)?.ok_or_else(|| Error::internal("fold.column"))
+    }
+
+    fn find(&mut self, block: &Block, id: ColumnId) -> Result<Option<Rx>> {
+        // Later definitions of an id do not exist: ids are unique. An aggregated or distinct block gives what it computed only.
+        if let Some((_, rx)) = block.env.iter().find(|(known, _)| *known == id) {
+            return Ok(Some(rx.clone()));
+        }
+        if block.group.is_some() || block.distinct.is_some() {
+            return Ok(None);
+        }
+        let scan = self.facts.columns.get(id).and_then(|info| info.scan);
+        for place in block.sources.iter().copied() {
+            if let Some(rx) = self.from_source(place, id, scan)? {
+                return Ok(Some(rx));
+            }
+        }
+        Ok(None)
+    }
+
+    fn from_source(&mut self, place: usize, id: ColumnId, scan: Option<ScanId>) -> Result<Option<Rx>> {
+        let facts = self.facts;
+        let info = facts.columns.get(id).ok_or_else(|| Error::internal("fold.info"))?;
+        let Some(source) = self.sources.get_mut(place) else { return Ok(None) };
+        let nullable = source.nullable;
+        match &mut source.kind {
+            SourceKind::Table(_) | SourceKind::Raw(_) => {
+                let own = scan.is_some() && source.scan == scan;
+                Ok(own.then(|| Rx::source(place, id, info, info.nullable || nullable)))
+            }
+            kind @ SourceKind::Block(_) => {
+                let taken = std::mem::replace(kind, SourceKind::Taken);
+                let SourceKind::Block(mut inner) = taken else { return Err(Error::internal("fold.taken")) };
+                let exported = self.export(&mut inner, id);
+                self.put_back(place, SourceKind::Block(inner));
+                let Some(rx) = exported? else { return Ok(None) };
+                let seen = ColumnInfo { binary_text: rx.0.binary_text, sql_type: rx.sql_type(), ..info.clone() };
+                Ok(Some(Rx::source(place, id, &seen, rx.nullable() || nullable)))
+            }
+            kind @ SourceKind::Union(_) => {
+                let taken = std::mem::replace(kind, SourceKind::Taken);
+                let SourceKind::Union(mut arms) = taken else { return Err(Error::internal("fold.taken")) };
+                let exported = self.export_from_arms(&mut arms, id, info);
+                self.put_back(place, SourceKind::Union(arms));
+                Ok(exported?.then(|| Rx::source(place, id, info, true)))
+            }
+            SourceKind::Taken => Ok(None),
+        }
+    }
+
+    fn put_back(&mut self, place: usize, kind: SourceKind) {
+        if let Some(source) = self.sources.get_mut(place) {
+            source.kind = kind;
+        }
+    }
+
+    /// Makes sure that an inner block returns the column; `None` when it has no such column.
+    fn export(&mut self, inner: &mut Block, id: ColumnId) -> Result<Option<Rx>> {
+        if let Projection::Columns(columns) = &inner.projection
+            && let Some((_, _, rx)) = columns.iter().find(|(_, known, _)| *known == id)
+        {
+            return Ok(Some(rx.clone()));
+        }
+        let Some(rx) = self.find(inner, id)? else { return Ok(None) };
+        let mut columns = match std::mem::take(&mut inner.projection) {
+            Projection::Columns(columns) => columns,
+            Projection::Nothing | Projection::Everything => Vec::new(),
+        };
+        let name = self.export_name(&columns, id)?;
+        columns.push((name, id, rx.clone()));
+        inner.projection = Projection::Columns(columns);
+        Ok(Some(rx))
+    }
+
+    /// A name for a column of an inner block: its own, or with a number when another has that.
+    fn export_name(&self, taken: &[(Ident, ColumnId, Rx)], id: ColumnId) -> Result<Ident> {
+        let info = self.facts.columns.get(id).ok_or_else(|| Error::internal("fold.export"))?;
+        let mut name = info.name.clone();
+        let mut number = 1;
+        while taken.iter().any(|(known, ..)| *known == name) {
+            number += 1;
+            let kept: String = info.name.as_str().chars().take(12).collect();
+            name = Ident::new(format!("{}_{number}", kept.trim_end()))?;
+        }
+        Ok(name)
+    }
+
+    /// Every arm returns the same columns in the same order; one that has no such column gives NULL.
+    fn export_from_arms(&mut self, arms: &mut [Block], id: ColumnId, info: &ColumnInfo) -> Result<bool> {
+        let mut found = Vec::with_capacity(arms.len());
+        for arm in arms.iter_mut() {
+            if let Projection::Columns(columns) = &arm.projection
+                && columns.iter().any(|(_, known, _)| *known == id)
+            {
+                return Ok(true);
+            }
+            found.push(self.find(arm, id)?);
+        }
+        if found.iter().all(Option::is_none) {
+            return Ok(false);
+        }
+        for (arm, rx) in arms.iter_mut().zip(found) {
+            let mut columns = match std::mem::take(&mut arm.projection) {
+                Projection::Columns(columns) => columns,
+                Projection::Nothing | Projection::Everything => Vec::new(),
+            };
+            let name = self.export_name(&columns, id)?;
+            columns.push((name, id, rx.unwrap_or_else(|| Rx::new(RxKind::Null, info.sql_type, true))));
+            arm.projection = Projection::Columns(columns);
+        }
+        Ok(true)
+    }
+
+    /// An expression in terms of the block's sources.
+    pub(super) fn rewrite(&mut self, block: &Block, rx: &Rx) -> Result<Rx> {
+        self.rewrite_in(&[block], rx)
+    }
+
+    /// The same over several blocks, the innermost first, for a condition that spans them.
+    fn rewrite_in(&mut self, blocks: &[&Block], rx: &Rx) -> Result<Rx> {
+        let mut failed = None;
+        let rewritten = self.rewrite_or_note(blocks, rx, &mut failed);
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(rewritten),
+        }
+    }
+
+    fn rewrite_or_note(&mut self, blocks: &[&Block], rx: &Rx, failed: &mut Option<Error>) -> Rx {
+        if let RxKind::Column(id) = rx.kind() {
+            for block in blocks {
+                match self.find(block, *id) {
+                    Ok(Some(found)) => return found,
+                    Ok(None) => {}
+                    Err(error) => *failed = Some(error),
+                }
+            }
+            failed.get_or_insert_with(|| Error::internal("fold.rewrite"));
+            return rx.clone();
+        }
+        map_operands(rx, &mut |operand| self.rewrite_or_note(blocks, operand, failed))
+    }
+
+    fn aggregate(&mut self, input: &Node, keys: &[ColumnId], aggregates: &[(ColumnId, Rx)]) -> Result<Block> {
+        let mut block = self.fold(input)?;
+        if !block.plain() {
+            block = self.wrap(block)?;
+        }
+        let mut rewritten = Vec::with_capacity(keys.len());
+        for id in keys {
+            rewritten.push(self.lookup(&block, *id)?);
+        }
+        // Where placeholders have no numbers, the server can't see that a key and its repetition are the same.
+        if !self.caps.numbered_placeholders && rewritten.iter().any(has_bind) {
+            block = self.wrap(block)?;
+            rewritten.clear();
+            for id in keys {
+                rewritten.push(self.lookup(&block, *id)?);
+            }
+        }
+        block.order.clear();
+        let mut env = Vec::with_capacity(keys.len() + aggregates.len());
+        let mut group = Vec::with_capacity(keys.len());
+        for (id, rx) in keys.iter().zip(rewritten) {
+            let rx = self.exact_text(rx)?;
+            if !env.iter().any(|(known, _)| known == id) {
+                group.push(rx.clone());
+                env.push((*id, rx));
+            }
+        }
+        let with_keys = Block { sources: block.sources.clone(), env: env.clone(), ..Block::default() };
+        for (id, rx) in aggregates {
+            // Inside an aggregate a column is the row's, outside it is the key: the same, but for its collation.
+            let rx = self.rewrite_in(&[&with_keys, &block], rx)?;
+            env.push((*id, rx));
+        }
+        block.group = Some(group);
+        block.env = env;
+        Ok(block)
+    }
+
+    /// On a database that takes different texts for equal, text that is grouped or made distinct is compared exactly.
+    fn exact_text(&self, rx: Rx) -> Result<Rx> {
+        if !self.caps.loose_text || rx.0.binary_text {
+            return Ok(rx);
+        }
+        match rx.sql_type() {
+            Some(sql_type) if sql_type.family() == Family::Text => Ok(Rx::exact_text(rx)),
+            Some(_) => Ok(rx),
+            None => match self.table_of(&rx) {
+                Some(table) => Err(schema_needed(vec![table], "grouping or `distinct`")),
+                None => Ok(rx),
+            },
+        }
+    }
+
+    /// The table whose unknown columns an untyped column belongs to.
+    pub(super) fn table_of(&self, rx: &Rx) -> Option<TableName> {
+        let (RxKind::Source { column, .. } | RxKind::Column(column)) = rx.kind() else { return None };
+        let scan = self.facts.columns.get(*column)?.scan?;
+        let scan = self.facts.scans.get(scan)?;
+        match &scan.source {
+            ScanSource::Table(table) if scan.open => Some(table.clone()),
+            _ => None,
+        }
+    }
+
+    fn collates_in_order(&self, id: ColumnId) -> bool {
+        let info = self.facts.columns.get(id);
+        self.caps.binary_collation.is_some()
+            && info.is_some_and(|info| info.sql_type.is_none_or(|sql_type| sql_type == SqlType::Text))
+    }
+
+    fn join(&mut self, left: &Node, right: &Node, kind: JoinKind, on: Option<&Rx>) -> Result<Block> {
+        let mut left = self.fold(left)?;
+        let mut right = self.fold(right)?;
+        let fills_right = matches!(kind, JoinKind::Left | JoinKind::Full);
+        let fills_left = matches!(kind, JoinKind::Right | JoinKind::Full);
+        // A column computed on a side that is filled with NULL must be computed before the join.
+        let full = kind == JoinKind::Full;
+        if !left.plain() || (fills_left && !left.env.is_empty()) || (full && !left.filter.is_empty()) {
+            left = self.wrap(left)?;
+        }
+        let several = right.sources.len() > 1;
+        if !right.plain() || several || (fills_right && !right.env.is_empty()) || (full && !right.filter.is_empty()) {
+            right = self.wrap(right)?;
+        }
+        left.order.clear();
+        right.order.clear();
+        let mut condition = Vec::new();
+        // The filter of a side that the join keeps whole stays a filter; that of a side that may be filled belongs into ON.
+        match kind {
+            JoinKind::Left => condition.append(&mut right.filter),
+            JoinKind::Right => condition.append(&mut left.filter),
+            _ => {}
+        }
+        left.filter.append(&mut right.filter);
+        left.env.append(&mut right.env);
+        let first_right = right.sources.first().copied();
+        let filled: Vec<usize> = match kind {
+            JoinKind::Left => right.sources.clone(),
+            JoinKind::Right => left.sources.clone(),
+            JoinKind::Full => left.sources.iter().chain(&right.sources).copied().collect(),
+            _ => Vec::new(),
+        };
+        left.sources.extend(first_right);
+        if let Some(on) = on {
+            let on = self.rewrite(&left, on)?;
+            match on.kind() {
+                RxKind::All(list) => condition.splice(0..0, list.iter().cloned()).for_each(drop),
+                _ => condition.insert(0, on),
+            }
+        }
+        for place in filled {
+            if let Some(source) = self.sources.get_mut(place) {
+                source.nullable = true;
+            }
+        }
+        left.joins.push(Join { kind, on: condition });
+        Ok(left)
+    }
+
+    /// `left LEFT JOIN right UNION ALL (right that matches no left)`: what a full join is, row for row.
+    fn full_join(&mut self, left: &Node, right: &Node, on: Option<&Rx>) -> Result<Block> {
+        let matched = self.join(left, right, JoinKind::Left, on)?;
+        let unmatched = self.exists_join(right, left, on, true)?;
+        let mut matched = matched;
+        let mut unmatched = unmatched;
+        matched.order.clear();
+        unmatched.order.clear();
+        let source = self.add_source(SourceKind::Union(vec![matched, unmatched]), None, None)?;
+        if let Some(source) = self.sources.get_mut(source) {
+            source.nullable = true;
+        }
+        Ok(Block { sources: vec![source], ..Block::default() })
+    }
+
+    fn exists_join(&mut self, left: &Node, right: &Node, on: Option<&Rx>, negated: bool) -> Result<Block> {
+        let mut outer = self.fold(left)?;
+        if outer.limited() || outer.group.is_some() {
+            outer = self.wrap(outer)?;
+        }
+        let mut inner = self.fold(right)?;
+        if !inner.limited() {
+            inner.order.clear();
+            inner.distinct = None;
+        }
+        if !inner.plain() {
+            inner = self.wrap(inner)?;
+            inner.order.clear();
+        }
+        if let Some(on) = on {
+            let on = self.rewrite_in(&[&inner, &outer], on)?;
+            match on.kind() {
+                RxKind::All(list) => inner.filter.extend(list.iter().cloned()),
+                _ => inner.filter.push(on),
+            }
+        }
+        self.exists.push(inner);
+        let exists = RxKind::Exists { block: self.exists.len() - 1, negated };
+        outer.filter.push(Rx::new(exists, Some(SqlType::Bool), false));
+        Ok(outer)
+    }
+
+    /// The name that a column has within a source.
+    pub(super) fn column_name(&self, source: usize, column: ColumnId) -> Result<Ident> {
+        let missing = || Error::internal("fold.column_name");
+        let source = self.sources.get(source).ok_or_else(missing)?;
+        let block = match &source.kind {
+            SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Taken => {
+                return Ok(self.facts.columns.get(column).ok_or_else(missing)?.name.clone());
+            }
+            SourceKind::Block(block) => &**block,
+            SourceKind::Union(arms) => arms.first().ok_or_else(missing)?,
+        };
+        let Projection::Columns(columns) = &block.projection else { return Err(missing()) };
+        columns.iter().find(|(_, id, _)| *id == column).map(|(name, ..)| name.clone()).ok_or_else(missing)
+    }
+
+    /// True when a base column of the statement is called `name`.
+    pub(super) fn is_base_name(&self, name: &Ident) -> bool {
+        self.facts.columns.iter().any(|info| info.scan.is_some() && info.name == *name)
+    }
+}
+
+fn has_bind(rx: &Rx) -> bool {
+    let mut found = matches!(rx.kind(), RxKind::Bind(_) | RxKind::Like { .. } | RxKind::InList { .. } | RxKind::Cast { .. });
+    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || has_bind(operand));
+    found
+}
+
+/// True for the comparisons that a collation's order decides.
+pub(super) fn ordered(comparison: Comparison) -> bool {
+    !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+}

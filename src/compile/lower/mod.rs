@@ -1,0 +1,331 @@
+//! Lowering: blocks become sea-query statements, and those become text with placeholders.
+//!
+//! This folder is the only place that names sea-query. Of its text doors it uses these, each with fixed text or with text made
+//! of a closed enum: `custom_keyword` (TRUE, FALSE, collations), `Func::cust` and `cast_as` (function and type names of our
+//! own tables), `BinOper::Custom` (COLLATE, DIV), and `Expr::cust` for the marks that stand for fragments (see `writer`).
+
+mod expr;
+mod write;
+mod writer;
+
+use std::sync::Arc;
+
+use sea_query::{
+    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, IntoTableRef, JoinType, MysqlQueryBuilder, NullOrdering, Order,
+    PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement, SqliteQueryBuilder, TableRef, UnionType,
+};
+
+use super::fold::{Block, Folder, Join, Projection, SourceKind};
+use super::{Capabilities, Target};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ident::Ident;
+use crate::query::{JoinKind, TableName};
+use crate::schema::{Facts, RawSegment, RawStatement, Rx, SortColumn, schema_needed};
+use crate::types::SqlType;
+use crate::value::{Bind, Value};
+
+pub(super) use expr::array_of;
+pub(super) use writer::{Rendered, placeholder_type};
+
+/// A piece of text that sea-query has no node for: raw SQL of the caller, or a fixed construct, with binds in it.
+pub(super) enum Fragment {
+    Text(String),
+    Bind(usize),
+}
+
+pub(super) struct Lowering<'a> {
+    pub(super) target: Target<'a>,
+    pub(super) caps: Capabilities,
+    pub(super) folder: Folder<'a>,
+    pub(super) facts: &'a Facts,
+    pub(super) binds: Vec<Bind>,
+    fragments: Vec<Vec<Fragment>>,
+    /// Lists that were turned into one bind: the list's first bind, and the new one.
+    arrays: Vec<(usize, usize)>,
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(target: Target<'a>, folder: Folder<'a>, facts: &'a Facts, binds: Vec<Bind>) -> Lowering<'a> {
+        let caps = Capabilities::of(target.dialect);
+        Lowering { target, caps, folder, facts, binds, fragments: Vec::new(), arrays: Vec::new() }
+    }
+
+    /// The text of a whole query, and the binds in the order of their placeholders.
+    pub(super) fn query(mut self, block: &Block) -> Result<Rendered> {
+        let statement = self.select(block, false)?;
+        self.render(&statement)
+    }
+
+    fn render<S: QueryStatementWriter>(self, statement: &S) -> Result<Rendered> {
+        let mut writer = writer::Writer::new(self.target.dialect, &self.binds, &self.fragments);
+        match self.target.dialect {
+            crate::dialect::Dialect::Postgres => statement.build_collect_into(PostgresQueryBuilder, &mut writer),
+            crate::dialect::Dialect::MySql | crate::dialect::Dialect::MariaDb => {
+                statement.build_collect_into(MysqlQueryBuilder, &mut writer);
+            }
+            crate::dialect::Dialect::Sqlite => statement.build_collect_into(SqliteQueryBuilder, &mut writer),
+        }
+        let (sql, order, skip) = writer.finish()?;
+        Ok(Rendered { sql, binds: take_in_order(self.binds, &order), skip })
+    }
+
+    pub(super) fn bind(&mut self, value: Value, sql_type: SqlType) -> usize {
+        self.binds.push(Bind { value, sql_type });
+        self.binds.len() - 1
+    }
+
+    fn fragment(&mut self, fragment: Vec<Fragment>) -> String {
+        self.fragments.push(fragment);
+        writer::mark(self.fragments.len() - 1)
+    }
+
+    fn select(&mut self, block: &Block, correlated: bool) -> Result<SelectStatement> {
+        let qualify = correlated || block.sources.len() > 1 || block.has_exists() || self.alias_hides_column(block);
+        let mut statement = Query::select();
+        self.projection(block, qualify, &mut statement)?;
+        let mut sources = block.sources.iter();
+        if let Some(first) = sources.next() {
+            let table = self.source(*first)?;
+            statement.from(table);
+        }
+        for (source, join) in sources.zip(&block.joins) {
+            self.join(*source, join, &mut statement)?;
+        }
+        if !block.filter.is_empty() {
+            let condition = self.conjunction(&block.filter, qualify)?;
+            statement.and_where(condition);
+        }
+        if let Some(keys) = &block.group {
+            let keys = keys.iter().map(|key| self.expr(key, qualify)).collect::<Result<Vec<_>>>()?;
+            statement.add_group_by(keys);
+        }
+        if !block.having.is_empty() {
+            let condition = self.conjunction(&block.having, qualify)?;
+            statement.and_having(condition);
+        }
+        for (rx, key) in &block.order {
+            self.order(rx, *key, qualify, &mut statement)?;
+        }
+        self.slice(block, &mut statement)?;
+        Ok(statement)
+    }
+
+    /// An alias that is also a column's name would be taken for the alias in ORDER BY (and, on some databases, elsewhere).
+    fn alias_hides_column(&self, block: &Block) -> bool {
+        let Projection::Columns(columns) = &block.projection else { return false };
+        columns.iter().any(|(name, _, rx)| !self.is_called(rx, name) && self.folder.is_base_name(name))
+    }
+
+    fn is_called(&self, rx: &Rx, name: &Ident) -> bool {
+        match rx.kind() {
+            crate::schema::RxKind::Source { source, column } => {
+                self.folder.column_name(*source, *column).is_ok_and(|own| own == *name)
+            }
+            _ => false,
+        }
+    }
+
+    fn projection(&mut self, block: &Block, qualify: bool, statement: &mut SelectStatement) -> Result<()> {
+        if block.distinct.is_some() {
+            statement.distinct();
+        }
+        match &block.projection {
+            Projection::Everything => {
+                statement.column(Asterisk);
+            }
+            // Only the rows count; NULL costs nothing and asks for no privilege on a column.
+            Projection::Nothing => {
+                statement.expr(Expr::Keyword(sea_query::Keyword::Null));
+            }
+            Projection::Columns(columns) => {
+                for (name, _, rx) in columns {
+                    let expr = self.expr(rx, qualify)?;
+                    if self.is_called(rx, name) {
+                        statement.expr(expr);
+                    } else {
+                        statement.expr_as(expr, iden(name));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn source(&mut self, place: usize) -> Result<TableRef> {
+        let missing = || Error::internal("lower.source");
+        let source = self.folder.sources.get_mut(place).ok_or_else(missing)?;
+        let alias = source.alias.clone();
+        // Taken out while it is lowered, and put back: a column's name is looked up in it afterwards.
+        let kind = std::mem::replace(&mut source.kind, SourceKind::Taken);
+        let table = self.source_kind(&kind, &alias);
+        if let Some(source) = self.folder.sources.get_mut(place) {
+            source.kind = kind;
+        }
+        table
+    }
+
+    fn source_kind(&mut self, kind: &SourceKind, alias: &Ident) -> Result<TableRef> {
+        Ok(match kind {
+            SourceKind::Table(table) => {
+                let reference = table_ref(table);
+                if *alias == table.name { reference } else { reference.alias(iden(alias)) }
+            }
+            SourceKind::Raw(statement) => {
+                let mark = self.fragment(parenthesized(statement));
+                Alias::new(mark).into_table_ref().alias(iden(alias))
+            }
+            SourceKind::Block(block) => TableRef::SubQuery(Box::new(self.select(block, false)?), iden(alias)),
+            SourceKind::Union(arms) => {
+                let mut arms = arms.iter();
+                let first = arms.next().ok_or_else(|| Error::internal("lower.union"))?;
+                let mut statement = self.select(first, false)?;
+                for arm in arms {
+                    let arm = self.select(arm, false)?;
+                    statement.union(UnionType::All, arm);
+                }
+                TableRef::SubQuery(Box::new(statement), iden(alias))
+            }
+            SourceKind::Taken => return Err(Error::internal("lower.taken")),
+        })
+    }
+
+    fn join(&mut self, source: usize, join: &Join, statement: &mut SelectStatement) -> Result<()> {
+        let table = self.source(source)?;
+        let kind = match join.kind {
+            JoinKind::Inner => JoinType::InnerJoin,
+            JoinKind::Left => JoinType::LeftJoin,
+            JoinKind::Right => JoinType::RightJoin,
+            JoinKind::Full => JoinType::FullOuterJoin,
+            JoinKind::Cross => JoinType::CrossJoin,
+            JoinKind::Semi | JoinKind::Anti => return Err(Error::internal("lower.join")),
+        };
+        let condition = if join.on.is_empty() { Condition::all() } else { Condition::all().add(self.conjunction(&join.on, true)?) };
+        statement.join(kind, table, condition);
+        Ok(())
+    }
+
+    fn order(&mut self, rx: &Rx, key: SortColumn, qualify: bool, statement: &mut SelectStatement) -> Result<()> {
+        let order = if key.descending { Order::Desc } else { Order::Asc };
+        let mut expr = self.expr(rx, qualify)?;
+        let as_wanted = self.caps.nulls_largest == (key.nulls_first == key.descending);
+        let nulls = rx.nullable() && !as_wanted;
+        if nulls && !self.caps.nulls_order {
+            // SQL: false sorts before true, so `x IS NULL` puts NULL last, and in descending order first.
+            let absent = self.expr(rx, qualify)?.is_null();
+            statement.order_by_expr(absent, if key.nulls_first { Order::Desc } else { Order::Asc });
+        }
+        if self.needs_collation(rx, "`order_by`")? {
+            expr = self.collated(expr);
+        }
+        if nulls && self.caps.nulls_order {
+            let place = if key.nulls_first { NullOrdering::First } else { NullOrdering::Last };
+            statement.order_by_expr_with_nulls(expr, order, place);
+        } else {
+            statement.order_by_expr(expr, order);
+        }
+        Ok(())
+    }
+
+    /// Whether text would be compared in another order than that of code points.
+    fn needs_collation(&self, rx: &Rx, what: &str) -> Result<bool> {
+        if self.caps.binary_collation.is_none() || self.target.binary_text || rx.0.binary_text {
+            return Ok(false);
+        }
+        match rx.sql_type() {
+            Some(sql_type) => Ok(sql_type == SqlType::Text),
+            None => match self.folder.table_of(rx) {
+                Some(table) => Err(schema_needed(vec![table], what)),
+                None => Ok(false),
+            },
+        }
+    }
+
+    fn slice(&mut self, block: &Block, statement: &mut SelectStatement) -> Result<()> {
+        let limit = match block.limit {
+            None if block.offset > 0 && self.caps.offset_needs_limit => Some(i64::MAX as u64),
+            limit => limit,
+        };
+        if let Some(limit) = limit {
+            statement.limit(self.row_count(limit)?);
+        }
+        if block.offset > 0 {
+            statement.offset(self.row_count(block.offset)?);
+        }
+        Ok(())
+    }
+
+    /// The bind that holds a number of rows: sea-query is handed the bind's place, not the number.
+    fn row_count(&mut self, rows: u64) -> Result<u64> {
+        let rows = i64::try_from(rows).map_err(|_| {
+            let message = format!("a limit or offset is at most {}", i64::MAX);
+            Error::new(ErrorKind::Limit, "limit.rows", message)
+        })?;
+        Ok(self.bind(Value::Int(rows), SqlType::Int64) as u64)
+    }
+}
+
+/// The binds in the order of the placeholders; each is moved, and copied only where it stands twice.
+fn take_in_order(binds: Vec<Bind>, order: &[usize]) -> Vec<Bind> {
+    let mut uses = vec![0usize; binds.len()];
+    for place in order {
+        if let Some(count) = uses.get_mut(*place) {
+            *count += 1;
+        }
+    }
+    let mut binds: Vec<Option<Bind>> = binds.into_iter().map(Some).collect();
+    order
+        .iter()
+        .filter_map(|place| {
+            let left = uses.get_mut(*place)?;
+            *left -= 1;
+            let bind = binds.get_mut(*place)?;
+            if *left == 0 { bind.take() } else { bind.clone() }
+        })
+        .collect()
+}
+
+/// Raw text in parentheses. The line break ends a comment that the text may end with.
+fn parenthesized(statement: &RawStatement) -> Vec<Fragment> {
+    let mut fragments = vec![Fragment::Text("(".to_owned())];
+    fragments.extend(raw_fragments(statement));
+    fragments.push(Fragment::Text("\n)".to_owned()));
+    fragments
+}
+
+pub(super) fn raw_fragments(statement: &RawStatement) -> impl Iterator<Item = Fragment> + '_ {
+    statement.segments.iter().map(|segment| match segment {
+        RawSegment::Text(text) => Fragment::Text(text.clone()),
+        RawSegment::Bind(bind) => Fragment::Bind(*bind),
+    })
+}
+
+/// Raw text by itself.
+pub(super) fn raw(target: Target<'_>, binds: Vec<Bind>, statement: &RawStatement) -> Result<Rendered> {
+    let fragments = vec![raw_fragments(statement).collect()];
+    let mut writer = writer::Writer::new(target.dialect, &binds, &fragments);
+    writer.write_fragment(0);
+    let (sql, order, skip) = writer.finish()?;
+    Ok(Rendered { sql, binds: take_in_order(binds, &order), skip })
+}
+
+/// An owned, and so escaped, identifier.
+fn iden(name: &Ident) -> DynIden {
+    DynIden::from(name.as_str().to_owned())
+}
+
+fn table_ref(table: &TableName) -> TableRef {
+    match &table.schema {
+        Some(schema) => (iden(schema), iden(&table.name)).into_table_ref(),
+        None => iden(&table.name).into_table_ref(),
+    }
+}
+
+fn column_ref(table: Option<&Ident>, name: &Ident) -> ColumnRef {
+    match table {
+        Some(table) => (iden(table), iden(name)).into(),
+        None => iden(name).into(),
+    }
+}
+
+/// Shared by the tests of this folder.
+pub(super) type Sql = Arc<str>;

@@ -1,0 +1,251 @@
+//! The writer that sea-query renders into: it numbers placeholders, types them, and puts fragments in their places.
+
+use std::fmt;
+use std::ops::Range;
+
+use sea_query::{QueryBuilder, SqlWriter};
+
+use super::Fragment;
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::SqlType;
+use crate::value::Bind;
+
+/// More text than this is refused: no server is asked to parse it.
+const MAX_TEXT: usize = 4 * 1024 * 1024;
+
+/// A statement's text, its binds in order, and the ranges of the text that are fragments.
+pub(crate) struct Rendered {
+    pub(crate) sql: String,
+    pub(crate) binds: Vec<Bind>,
+    pub(crate) skip: Vec<Range<usize>>,
+}
+
+/// Encloses a fragment's number in the text. A control character can't occur in a name, and values are not in the text.
+const MARK: char = '\u{1}';
+
+pub(super) fn mark(fragment: usize) -> String {
+    format!("{MARK}{fragment}{MARK}")
+}
+
+pub(super) struct Writer<'a> {
+    dialect: Dialect,
+    binds: &'a [Bind],
+    fragments: &'a [Vec<Fragment>],
+    text: String,
+    /// Up to here the text has no marks left.
+    settled: usize,
+    /// The bind of each placeholder.
+    order: Vec<usize>,
+    /// The number of each bind's placeholder, 0 for none yet.
+    numbers: Vec<usize>,
+    skip: Vec<Range<usize>>,
+    failed: Option<Error>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(dialect: Dialect, binds: &'a [Bind], fragments: &'a [Vec<Fragment>]) -> Writer<'a> {
+        Writer {
+            dialect,
+            binds,
+            fragments,
+            text: String::with_capacity(256),
+            settled: 0,
+            order: Vec::with_capacity(binds.len()),
+            numbers: vec![0; binds.len()],
+            skip: Vec::new(),
+            failed: None,
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<(String, Vec<usize>, Vec<Range<usize>>)> {
+        self.settle();
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.text.len() > MAX_TEXT {
+            let message = format!("the statement's text is over {MAX_TEXT} bytes; use fewer expressions or shorter lists");
+            return Err(Error::new(ErrorKind::Limit, "limit.text", message));
+        }
+        if self.text.contains('\0') {
+            return Err(Error::internal("write.nul"));
+        }
+        if self.order.len() > self.dialect.max_binds() {
+            let message = format!(
+                "the statement binds {} values and {} takes {}; send it in parts",
+                self.order.len(),
+                self.dialect,
+                self.dialect.max_binds()
+            );
+            return Err(Error::new(ErrorKind::Limit, "limit.binds", message));
+        }
+        Ok((self.text, self.order, self.skip))
+    }
+
+    fn placeholder(&mut self, bind: usize) {
+        if self.dialect.is_mysql_family() {
+            self.text.push('?');
+            self.order.push(bind);
+            return;
+        }
+        let number = match self.numbers.get_mut(bind) {
+            Some(number) => {
+                if *number == 0 {
+                    self.order.push(bind);
+                    *number = self.order.len();
+                }
+                *number
+            }
+            None => {
+                self.failed = Some(Error::internal("write.bind"));
+                return;
+            }
+        };
+        self.text.push(if self.dialect == Dialect::Postgres { '$' } else { '?' });
+        push_number(&mut self.text, number);
+        if self.dialect == Dialect::Postgres
+            && let Some(bind) = self.binds.get(bind)
+        {
+            match placeholder_type(bind.sql_type) {
+                // A type in the text keeps sqlx's statement cache, whose key is the text, apart for each type.
+                Some(name) => {
+                    self.text.push_str("::");
+                    self.text.push_str(name);
+                }
+                None => self.failed = Some(Error::internal("write.type")),
+            }
+        }
+    }
+
+    /// Replaces the marks in what was written since the last time, in the order of the text, so that placeholders inside
+    /// fragments are numbered in their place.
+    fn settle(&mut self) {
+        if self.fragments.is_empty() {
+            return;
+        }
+        while let Some(found) = self.text.get(self.settled..).and_then(|tail| tail.find(MARK)) {
+            let start = self.settled + found;
+            let tail = self.text.split_off(start);
+            let mut parts = tail.splitn(3, MARK);
+            let number = parts.nth(1).and_then(|number| number.parse::<usize>().ok());
+            let rest = parts.next().unwrap_or_default();
+            // A mark that stood for a table was quoted as a name.
+            let quote = self.dialect.name_quote();
+            let rest = if self.text.ends_with(quote) && rest.starts_with(quote) {
+                self.text.pop();
+                rest.get(quote.len_utf8()..).unwrap_or_default()
+            } else {
+                rest
+            };
+            match number {
+                Some(number) => self.write_fragment(number),
+                None => self.failed = Some(Error::internal("write.mark")),
+            }
+            self.settled = self.text.len();
+            self.text.push_str(rest);
+        }
+        self.settled = self.text.len();
+    }
+
+    pub(super) fn write_fragment(&mut self, number: usize) {
+        let start = self.text.len();
+        let fragments = self.fragments;
+        for piece in fragments.get(number).map(Vec::as_slice).unwrap_or_default() {
+            match piece {
+                Fragment::Text(text) => self.text.push_str(text),
+                Fragment::Bind(bind) => self.placeholder(*bind),
+            }
+        }
+        self.skip.push(start..self.text.len());
+        self.settled = self.text.len();
+    }
+}
+
+fn push_number(text: &mut String, number: usize) {
+    let mut digits = [0u8; 20];
+    let mut left = number;
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+        start -= 1;
+        if left == 0 {
+            break;
+        }
+    }
+    text.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
+}
+
+impl fmt::Write for Writer<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    fn write_char(&mut self, character: char) -> fmt::Result {
+        self.text.push(character);
+        Ok(())
+    }
+}
+
+impl fmt::Display for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl SqlWriter for Writer<'_> {
+    /// `value` is the place of a bind in our own list: no value ever reaches sea-query.
+    fn push_param<T: QueryBuilder>(&mut self, value: sea_query::Value, _: &T) {
+        self.settle();
+        match value {
+            sea_query::Value::BigUnsigned(Some(place)) => self.placeholder(place as usize),
+            _ => self.failed = Some(Error::internal("write.value")),
+        }
+    }
+
+    fn as_writer(&mut self) -> &mut dyn fmt::Write {
+        self
+    }
+}
+
+/// What PostgreSQL calls a type; `None` for an array of arrays.
+pub(crate) fn placeholder_type(sql_type: SqlType) -> Option<&'static str> {
+    Some(match sql_type {
+        SqlType::Bool => "boolean",
+        SqlType::Int16 => "smallint",
+        SqlType::Int32 => "integer",
+        SqlType::Int64 | SqlType::UInt64 => "bigint",
+        SqlType::Float32 => "real",
+        SqlType::Float64 => "double precision",
+        SqlType::Decimal(_) => "numeric",
+        SqlType::Text => "text",
+        SqlType::Bytes => "bytea",
+        SqlType::Date => "date",
+        SqlType::Time => "time",
+        SqlType::Timestamp => "timestamp",
+        SqlType::TimestampTz => "timestamptz",
+        SqlType::Interval => "interval",
+        SqlType::Uuid => "uuid",
+        SqlType::Json => "jsonb",
+        SqlType::Array(element) => match element {
+            SqlType::Bool => "boolean[]",
+            SqlType::Int16 => "smallint[]",
+            SqlType::Int32 => "integer[]",
+            SqlType::Int64 | SqlType::UInt64 => "bigint[]",
+            SqlType::Float32 => "real[]",
+            SqlType::Float64 => "double precision[]",
+            SqlType::Decimal(_) => "numeric[]",
+            SqlType::Text => "text[]",
+            SqlType::Bytes => "bytea[]",
+            SqlType::Date => "date[]",
+            SqlType::Time => "time[]",
+            SqlType::Timestamp => "timestamp[]",
+            SqlType::TimestampTz => "timestamptz[]",
+            SqlType::Interval => "interval[]",
+            SqlType::Uuid => "uuid[]",
+            SqlType::Json => "jsonb[]",
+            SqlType::Array(_) => return None,
+        },
+    })
+}

@@ -1,0 +1,34 @@
+//! Connections: where the database is, who connects, and what is proved before a password leaves.
+//!
+//! This is the only module that exposes a secret, and it exposes one to the driver alone, as it connects.
+
+#![cfg_attr(
+    not(all(feature = "postgres", feature = "mysql", feature = "sqlite")),
+    allow(dead_code, reason = "every DSN parses in every build; what only a missing driver reads is then unread")
+)]
+
+mod dotenv;
+mod dsn;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod error;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod limit;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+mod options;
+mod parse;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod probe;
+mod secret;
+mod settings;
+mod source;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use self::dsn::Dsn;
+pub(crate) use self::dsn::{Family, SqliteLocation};
+pub use self::secret::SecretProvider;
+pub(crate) use self::settings::check as check_settings;

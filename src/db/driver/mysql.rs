@@ -1,0 +1,269 @@
+//! The MySQL and MariaDB driver, over one connection of sqlx.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::mysql::{MySql, MySqlConnection};
+use sqlx::{AssertSqlSafe, Column, Connection as _, Executor, Row, SqlSafeStr, SqlStr, Statement as _};
+
+use super::mysql_bind::{self, ParameterTypes};
+use super::mysql_error::ends_transaction;
+use super::sqlx_error::{breaks_session, from_sqlx};
+use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
+use super::{BoxFuture, Canceller, Connection, Control, Done, RowSink, Server, Session, Statement};
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::SqlType;
+
+/// One session with a MySQL or MariaDB server.
+pub(crate) struct MySqlSession {
+    connection: MySqlConnection,
+    server: Server,
+    types: ParameterTypes,
+    /// The bind types that each prepared text was first run with.
+    first_types: HashMap<Arc<str>, Vec<SqlType>>,
+    state: State,
+    transaction: Transaction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    /// A future is at work, or was dropped before it was ready.
+    Busy,
+    Broken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    None,
+    Open,
+    /// The server rolled it back on its own. What followed would be committed statement by statement.
+    Lost,
+}
+
+const ABOUT: &str = "SELECT VERSION(), @@version_comment, \
+    CAST('2000-01-01' AS DATE), CAST('2000-01-01' AS DATETIME), CAST(0 AS DECIMAL(1, 0))";
+
+// SQL: START TRANSACTION. Without an access mode the session's own holds, which a read-only handle has set.
+const BEGIN: &str = "START TRANSACTION";
+const BEGIN_READ_ONLY: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
+
+/// More than sqlx keeps prepared, so that forgetting them is rare.
+const KNOWN_TEXTS: usize = 1000;
+
+impl MySqlSession {
+    /// Asks a connection that was just made what server it leads to.
+    pub(crate) async fn open(mut connection: MySqlConnection, _session: &Session) -> Result<Self> {
+        let failed = |error| from_sqlx(error, Dialect::MySql);
+        let about = sqlx::query(ABOUT).persistent(false).fetch_one(&mut connection).await.map_err(failed)?;
+        let version: String = about.try_get(0).map_err(failed)?;
+        let comment: String = about.try_get(1).map_err(failed)?;
+        let [_, _, date, datetime, decimal] = about.columns() else {
+            return Err(failed(sqlx::Error::Protocol("five columns".to_owned())));
+        };
+        let types = ParameterTypes {
+            date: date.type_info().clone(),
+            datetime: datetime.type_info().clone(),
+            decimal: decimal.type_info().clone(),
+        };
+        let server = Server {
+            dialect: dialect_of(&version, &comment),
+            version: short_version(&version),
+            // The default collations fold case.
+            binary_text: false,
+        };
+        Ok(MySqlSession {
+            connection,
+            server,
+            types,
+            first_types: HashMap::new(),
+            state: State::Ready,
+            transaction: Transaction::None,
+        })
+    }
+
+    async fn run_statement(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
+        if self.transaction == Transaction::Lost {
+            return Err(lost());
+        }
+        let arguments = mysql_bind::arguments(&statement.binds, &self.types, self.server.dialect)?;
+        let expected = statement.columns.as_deref();
+        let text = text_of(statement);
+        self.state = State::Busy;
+        let cached = statement.cached && self.types_fit(statement).await?;
+        let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(cached);
+        let (layout, done) = match pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await {
+            Ok(finished) => finished,
+            Err(failure) => return Err(self.failed(failure)),
+        };
+        if layout.is_none() {
+            let columns = match cached {
+                // The statement was just prepared and kept, so that this asks the server nothing.
+                true => match (&mut self.connection).prepare(text).await {
+                    Ok(prepared) => Layout::new::<MySql>(prepared.columns(), expected).map(|it| it.columns().clone()),
+                    Err(error) => return Err(self.failed(Failure::Wire(error))),
+                },
+                false => Ok(expected_columns(expected)),
+            };
+            self.state = State::Ready;
+            sink.columns(&columns?)?;
+        }
+        self.state = State::Ready;
+        Ok(done)
+    }
+
+    /// Whether the prepared text may be run with these bind types. MySQL settles a parameter's type when the text is first run: a
+    /// decimal that follows a double is rounded to one without a word. Placeholders have no types here, so a text that comes
+    /// with other types than before is prepared for this run only.
+    async fn types_fit(&mut self, statement: &Statement) -> Result<bool> {
+        if statement.binds.is_empty() {
+            return Ok(true);
+        }
+        let types = statement.binds.iter().map(|bind| bind.sql_type);
+        if let Some(first) = self.first_types.get(&statement.sql) {
+            return Ok(types.eq(first.iter().copied()));
+        }
+        if self.first_types.len() >= KNOWN_TEXTS {
+            self.first_types.clear();
+            // What is forgotten here must not be remembered there.
+            if let Err(error) = self.connection.clear_cached_statements().await {
+                return Err(self.failed(Failure::Wire(error)));
+            }
+        }
+        self.first_types.insert(statement.sql.clone(), types.collect());
+        Ok(true)
+    }
+
+    async fn run_fixed(&mut self, text: &'static str) -> Result<()> {
+        self.state = State::Busy;
+        match self.connection.execute(text).await {
+            Ok(_) => {
+                self.state = State::Ready;
+                Ok(())
+            }
+            Err(error) => Err(self.failed(Failure::Wire(error))),
+        }
+    }
+
+    async fn begin_or_end(&mut self, control: Control) -> Result<()> {
+        let was_lost = self.transaction == Transaction::Lost;
+        self.transaction = Transaction::None;
+        match control {
+            Control::Begin { read_only } => {
+                self.run_fixed(if read_only { BEGIN_READ_ONLY } else { BEGIN }).await?;
+                self.transaction = Transaction::Open;
+                Ok(())
+            }
+            Control::Rollback => self.run_fixed(ROLLBACK).await,
+            Control::Commit if was_lost => {
+                self.run_fixed(ROLLBACK).await?;
+                Err(lost())
+            }
+            Control::Commit => self.run_fixed(COMMIT).await,
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) -> Error {
+        match failure {
+            Failure::Wire(error) => {
+                self.state = if breaks_session(&error) { State::Broken } else { State::Ready };
+                if self.transaction == Transaction::Open
+                    && let sqlx::Error::Database(error) = &error
+                    && let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                    && ends_transaction(error.number())
+                {
+                    self.transaction = Transaction::Lost;
+                }
+                from_sqlx(error, self.server.dialect)
+            }
+            Failure::Row { error, drained } => {
+                self.state = if drained { State::Ready } else { State::Broken };
+                error
+            }
+        }
+    }
+}
+
+/// The one line that takes a statement's text. It was compiled with placeholders only, or is a caller's static raw SQL.
+fn text_of(statement: &Statement) -> SqlStr {
+    AssertSqlSafe(statement.sql.clone()).into_sql_str()
+}
+
+fn lost() -> Error {
+    let message =
+        "the server ended a deadlock by rolling the transaction back, so nothing was kept; run it again from its start";
+    Error::new(ErrorKind::Transaction, "transaction.aborted", message)
+}
+
+fn dialect_of(version: &str, comment: &str) -> Dialect {
+    let is_mariadb = [version, comment].iter().any(|text| text.to_ascii_lowercase().contains("mariadb"));
+    if is_mariadb { Dialect::MariaDb } else { Dialect::MySql }
+}
+
+impl Connection for MySqlSession {
+    fn server(&self) -> &Server {
+        &self.server
+    }
+
+    fn run<'a>(
+        &'a mut self,
+        statement: &'a Statement,
+        mut sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<(Box<dyn RowSink>, Done)>> {
+        Box::pin(async move {
+            let done = self.run_statement(statement, &mut *sink).await?;
+            Ok((sink, done))
+        })
+    }
+
+    fn control(&mut self, control: Control) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.begin_or_end(control))
+    }
+
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.state = State::Busy;
+            match self.connection.ping().await {
+                Ok(()) => {
+                    self.state = State::Ready;
+                    Ok(())
+                }
+                Err(error) => Err(self.failed(Failure::Wire(error))),
+            }
+        })
+    }
+
+    /// Always `false`: what brings a session back (COM_RESET_CONNECTION) also forgets its prepared statements, which sqlx
+    /// believes in, and sqlx does not send it.
+    fn reset(&mut self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    /// None: dropping the session closes its socket. The server goes on with the statement until it next writes to the socket or
+    /// reaches its own deadline (`max_execution_time`, `max_statement_time`), so a handle should set one.
+    fn canceller(&self) -> Option<Arc<dyn Canceller>> {
+        None
+    }
+
+    fn is_open(&self) -> bool {
+        self.state == State::Ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mariadb_is_told_from_mysql() {
+        assert_eq!(dialect_of("10.11.19-MariaDB-0+deb12u1", "Debian 12"), Dialect::MariaDb);
+        assert_eq!(dialect_of("8.0.36", "managed mariadb server"), Dialect::MariaDb);
+        assert_eq!(dialect_of("9.7.4-2", "(Debian)"), Dialect::MySql);
+        assert_eq!(short_version("10.11.19-MariaDB-0+deb12u1"), "10.11.19");
+        assert_eq!(short_version("15.18 (Debian 15.18-0+deb12u1)"), "15.18");
+        assert_eq!(short_version("18beta1"), "18");
+    }
+}

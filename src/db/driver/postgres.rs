@@ -1,0 +1,229 @@
+//! The PostgreSQL driver, over one connection of sqlx.
+
+use std::sync::Arc;
+
+use sqlx::postgres::{PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Connection as _, Executor, Row, SqlSafeStr, SqlStr, Statement as _};
+
+use super::postgres_bind;
+use super::sqlx_error::{breaks_session, from_sqlx};
+use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
+use super::{BoxFuture, Canceller, Connection, Control, Done, RowSink, Server, Session, Statement};
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind, Result};
+
+/// One session with a PostgreSQL server.
+pub(crate) struct PostgresSession {
+    connection: PgConnection,
+    server: Server,
+    read_only: bool,
+    state: State,
+    /// A statement failed and the server has refused everything since but an end of the transaction.
+    aborted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    /// A future is at work, or was dropped before it was ready.
+    Busy,
+    Broken,
+}
+
+// SQL: CREATE DATABASE. The provider's column came with PostgreSQL 15, and its locale was renamed in 17; through JSON the same
+// text runs on all.
+const ABOUT: &str = "SELECT pg_catalog.current_setting('server_version'), d.datcollate::text, \
+    pg_catalog.to_jsonb(d) ->> 'datlocprovider', \
+    coalesce(pg_catalog.to_jsonb(d) ->> 'datlocale', pg_catalog.to_jsonb(d) ->> 'daticulocale') \
+    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
+
+const BEGIN: &str = "BEGIN";
+// SQL: SET TRANSACTION. The access mode can't be widened once a query has run, so one runs at once.
+const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; SELECT 1";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
+
+// SQL: DISCARD. What DISCARD ALL does but for DEALLOCATE ALL: sqlx believes in its prepared statements. RESET ALL goes back to
+// what the start-up message asked for.
+const RESET: &str = "ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *; \
+    SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+const RESET_READ_ONLY: &str = "ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *; \
+    SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
+    SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+
+impl PostgresSession {
+    /// Asks a connection that was just made what server it leads to.
+    pub(crate) async fn open(mut connection: PgConnection, session: &Session) -> Result<Self> {
+        let failed = |error| from_sqlx(error, Dialect::Postgres);
+        let about = sqlx::query(ABOUT).persistent(false).fetch_one(&mut connection).await.map_err(failed)?;
+        let version: String = about.try_get(0).map_err(failed)?;
+        let collation: String = about.try_get(1).map_err(failed)?;
+        let provider: Option<String> = about.try_get(2).map_err(failed)?;
+        let locale: Option<String> = about.try_get(3).map_err(failed)?;
+        let server = Server {
+            dialect: Dialect::Postgres,
+            version: short_version(&version),
+            binary_text: is_binary(&collation, provider.as_deref(), locale.as_deref()),
+        };
+        Ok(PostgresSession { connection, server, read_only: session.read_only, state: State::Ready, aborted: false })
+    }
+
+    async fn run_statement(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
+        let arguments = postgres_bind::arguments(&statement.binds)?;
+        let expected = statement.columns.as_deref();
+        let text = text_of(statement);
+        self.state = State::Busy;
+        let query = sqlx::query_with::<Postgres, _>(text.clone(), arguments).persistent(statement.cached);
+        let (layout, done) = match pump::<Postgres>((&mut self.connection).fetch_many(query), expected, sink).await {
+            Ok(finished) => finished,
+            Err(failure) => return Err(self.failed(failure)),
+        };
+        self.aborted = false;
+        if layout.is_none() {
+            let columns = match statement.cached {
+                // The statement was just prepared and kept, so that this asks the server nothing.
+                true => match (&mut self.connection).prepare(text).await {
+                    Ok(prepared) => {
+                        Layout::new::<Postgres>(prepared.columns(), expected).map(|it| it.columns().clone())
+                    }
+                    Err(error) => return Err(self.failed(Failure::Wire(error))),
+                },
+                false => Ok(expected_columns(expected)),
+            };
+            self.state = State::Ready;
+            sink.columns(&columns?)?;
+        }
+        self.state = State::Ready;
+        Ok(done)
+    }
+
+    async fn run_fixed(&mut self, text: &'static str) -> Result<()> {
+        self.state = State::Busy;
+        match self.connection.execute(text).await {
+            Ok(_) => {
+                self.state = State::Ready;
+                Ok(())
+            }
+            Err(error) => Err(self.failed(Failure::Wire(error))),
+        }
+    }
+
+    async fn end(&mut self, control: Control) -> Result<()> {
+        let aborted = std::mem::take(&mut self.aborted);
+        match control {
+            Control::Begin { read_only: true } => self.run_fixed(BEGIN_READ_ONLY).await,
+            Control::Begin { read_only: false } => self.run_fixed(BEGIN).await,
+            Control::Rollback => self.run_fixed(ROLLBACK).await,
+            Control::Commit if !aborted => self.run_fixed(COMMIT).await,
+            // The server answers COMMIT with a rollback here, and calls that a success.
+            Control::Commit => {
+                self.run_fixed(ROLLBACK).await?;
+                let message = "a statement of the transaction failed, so it was rolled back and nothing was kept";
+                Err(Error::new(ErrorKind::Transaction, "transaction.aborted", message))
+            }
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) -> Error {
+        match failure {
+            Failure::Wire(error) => {
+                self.state = if breaks_session(&error) { State::Broken } else { State::Ready };
+                self.aborted = true;
+                from_sqlx(error, Dialect::Postgres)
+            }
+            Failure::Row { error, drained } => {
+                self.state = if drained { State::Ready } else { State::Broken };
+                error
+            }
+        }
+    }
+}
+
+/// The one line that takes a statement's text. It was compiled with placeholders only, or is a caller's static raw SQL.
+fn text_of(statement: &Statement) -> SqlStr {
+    AssertSqlSafe(statement.sql.clone()).into_sql_str()
+}
+
+/// Whether the database's default collation compares text by code point.
+fn is_binary(collation: &str, provider: Option<&str>, locale: Option<&str>) -> bool {
+    let by_code_point = |name: &str| matches!(name, "C" | "POSIX" | "ucs_basic" | "C.UTF-8" | "C.utf8");
+    match provider {
+        Some("i") => false,
+        Some("b") => locale.is_some_and(|name| by_code_point(name) || name == "PG_UNICODE_FAST"),
+        _ => by_code_point(collation),
+    }
+}
+
+impl Connection for PostgresSession {
+    fn server(&self) -> &Server {
+        &self.server
+    }
+
+    fn run<'a>(
+        &'a mut self,
+        statement: &'a Statement,
+        mut sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<(Box<dyn RowSink>, Done)>> {
+        Box::pin(async move {
+            let done = self.run_statement(statement, &mut *sink).await?;
+            Ok((sink, done))
+        })
+    }
+
+    fn control(&mut self, control: Control) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.end(control))
+    }
+
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.state = State::Busy;
+            match self.connection.ping().await {
+                Ok(()) => {
+                    self.state = State::Ready;
+                    Ok(())
+                }
+                Err(error) => Err(self.failed(Failure::Wire(error))),
+            }
+        })
+    }
+
+    fn reset(&mut self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async move {
+            self.aborted = false;
+            self.run_fixed(if self.read_only { RESET_READ_ONLY } else { RESET }).await?;
+            Ok(true)
+        })
+    }
+
+    /// None: dropping the session closes its socket. A server from PostgreSQL 14 on notices that within
+    /// `client_connection_check_interval`, which is set at connect, and ends the statement; an older one goes on until it next
+    /// writes to the socket or reaches `statement_timeout`.
+    fn canceller(&self) -> Option<Arc<dyn Canceller>> {
+        None
+    }
+
+    fn is_open(&self) -> bool {
+        self.state == State::Ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_binary;
+
+    #[test]
+    fn only_collations_by_code_point_are_binary() {
+        for (collation, provider, locale, binary) in [
+            ("C", None, None, true),
+            ("POSIX", Some("c"), None, true),
+            ("C.UTF-8", Some("c"), None, true),
+            ("en_US.UTF-8", Some("c"), None, false),
+            // A cluster made with ICU keeps a collation of the C library beside it, which text does not use.
+            ("C", Some("i"), Some("und"), false),
+            ("en_US.UTF-8", Some("b"), Some("C.UTF-8"), true),
+            ("en_US.UTF-8", Some("b"), None, false),
+        ] {
+            assert_eq!(is_binary(collation, provider, locale), binary, "{collation} {provider:?} {locale:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What runs on a SQLite connection's worker thread.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::db::driver::sqlite::SqliteLocation;
+use crate::db::driver::sqlite_bind::bind;
+use crate::db::driver::sqlite_decode::{SqliteRow, describe};
+use crate::db::driver::sqlite_error::{error_of, stopped};
+use crate::db::driver::sqlite_watch::Watch;
+use crate::db::driver::{Control, Done, Flow, RowSink, Session, Statement, sqlite_session};
+use crate::error::{Error, ErrorKind, Result};
+
+pub(super) struct Engine {
+    connection: Connection,
+    watch: Arc<Watch>,
+    read_only: bool,
+    /// A read-only transaction is open on a read-write connection.
+    query_only: bool,
+}
+
+impl Engine {
+    pub(super) fn open(location: &SqliteLocation, session: &Session, watch: Arc<Watch>) -> Result<Self> {
+        let connection = sqlite_session::connect(location, session, &watch)?;
+        Ok(Engine { connection, watch, read_only: session.read_only, query_only: false })
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    pub(super) fn run(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
+        if statement.sql.contains('\0') {
+            return Err(Error::new(ErrorKind::RawSql, "raw_sql.nul", "the SQL text holds a NUL character"));
+        }
+        if let Some(stop) = self.watch.stop() {
+            return Err(stopped(stop));
+        }
+        let changes = self.connection.total_changes();
+        let mut prepared = self.connection.prepare_cached(&statement.sql).map_err(|error| self.error(error))?;
+        let outcome = self.step(&mut prepared, statement, sink);
+        if !statement.cached {
+            prepared.discard();
+        }
+        let rows = outcome?;
+        // `changes` keeps the count of an earlier statement when this one was no write.
+        let wrote = self.connection.total_changes() != changes;
+        Ok(Done { rows, affected: if wrote { self.connection.changes() } else { 0 } })
+    }
+
+    fn step(
+        &self,
+        prepared: &mut rusqlite::Statement<'_>,
+        statement: &Statement,
+        sink: &mut dyn RowSink,
+    ) -> Result<u64> {
+        bind(prepared, &statement.binds)?;
+        let expected = statement.columns.as_deref();
+        let mut rows = prepared.raw_query();
+        // The columns are asked for after the first step, which prepares anew when the schema has changed.
+        let Some(row) = rows.next().map_err(|error| self.error(error))? else {
+            drop(rows);
+            sink.columns(&Arc::new(describe(prepared, expected)?))?;
+            return Ok(0);
+        };
+        let columns = Arc::new(describe(row.as_ref(), expected)?);
+        sink.columns(&columns)?;
+        let mut count = 1;
+        let mut flow = sink.row(&SqliteRow { row, columns: &columns })?;
+        loop {
+            if flow == Flow::Flush {
+                sink.flush_blocking()?;
+            }
+            let Some(row) = rows.next().map_err(|error| self.error(error))? else {
+                return Ok(count);
+            };
+            count += 1;
+            flow = sink.row(&SqliteRow { row, columns: &columns })?;
+        }
+    }
+
+    pub(super) fn control(&mut self, control: Control) -> Result<()> {
+        let is_open = !self.connection.is_autocommit();
+        match control {
+            Control::Begin { .. } if is_open => {
+                Err(Error::new(ErrorKind::Transaction, "transaction.open", "a transaction is already open"))
+            }
+            Control::Begin { read_only: false } => self.own("BEGIN IMMEDIATE"),
+            Control::Begin { read_only: true } => {
+                if !self.read_only {
+                    self.own("PRAGMA query_only = ON")?;
+                    self.query_only = true;
+                }
+                // A deferred transaction takes its snapshot with its first read.
+                let begun = self.own("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
+                if begun.is_err() {
+                    self.close_transaction()?;
+                }
+                begun
+            }
+            Control::Commit if !is_open => Err(Error::new(
+                ErrorKind::Transaction,
+                "transaction.ended",
+                "the transaction has ended already: an interrupted or failed write rolls it back",
+            )),
+            Control::Commit => {
+                self.own("COMMIT")?;
+                self.close_transaction()
+            }
+            Control::Rollback => self.close_transaction(),
+        }
+    }
+
+    fn close_transaction(&mut self) -> Result<()> {
+        if !self.connection.is_autocommit() {
+            self.own("ROLLBACK")?;
+        }
+        if self.query_only {
+            self.own("PRAGMA query_only = OFF")?;
+            self.query_only = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn ping(&mut self) -> Result<()> {
+        self.own("SELECT 1")
+    }
+
+    /// The authorizer lets no statement change a setting, so what can be left over is a transaction, and temporary tables.
+    pub(super) fn reset(&mut self) -> Result<bool> {
+        self.close_transaction()?;
+        if self.read_only {
+            return Ok(true);
+        }
+        let none = self.watch.as_own(|| {
+            self.connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM temp.sqlite_schema)", (), |row| row.get(0))
+        });
+        none.map_err(|error| self.error(error))
+    }
+
+    /// Runs one of the fixed texts above.
+    fn own(&self, sql: &'static str) -> Result<()> {
+        self.watch.as_own(|| self.connection.execute_batch(sql)).map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: rusqlite::Error) -> Error {
+        error_of(error, self.watch.stop())
+    }
+}
+
+#[cfg(test)]
+impl Engine {
+    pub(super) fn past_the_authorizer(&self, sql: &'static str) -> Result<()> {
+        self.own(sql)
+    }
+}

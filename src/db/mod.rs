@@ -1,0 +1,2 @@
+//! Handles.
+pub(crate) mod driver;

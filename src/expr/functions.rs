@@ -1,0 +1,183 @@
+//! The functions that start an expression.
+
+use super::operand::{Operand, Summable, literal};
+use super::{Aggregate, Column, ColumnType, Expr, Kind};
+use crate::error::{Error, ErrorKind};
+use crate::ident::Ident;
+use crate::value::ToValue;
+
+/// The column called `name`. The name is literal: dots and capitals have no special meaning; for a column of one of
+/// several joined relations write `col("id").of("orders")`.
+///
+/// SQL text: `"name"`, or `"orders"."name"` where several relations are joined.
+pub fn col(name: &str) -> Expr {
+    match Ident::new(name) {
+        Ok(name) => Expr::make(Kind::Column { table: None, name, declared: None }),
+        Err(error) => Expr::invalid(error),
+    }
+}
+
+/// A bound value; SQL text: a placeholder. Beside an operator it may be left out: `col("age").gt(18)`.
+pub fn lit<T: ToValue + Operand>(value: T) -> Expr {
+    literal(value)
+}
+
+/// All columns of a relation: in `select`, and in `count` for the number of rows.
+///
+/// ```
+/// use portcullis::{all, count, table};
+/// let rows = table("orders").agg(count(all()).as_("rows"));
+/// # let _ = rows;
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct All;
+
+/// All columns; see [`All`].
+pub fn all() -> All {
+    All
+}
+
+impl From<All> for Expr {
+    fn from(_: All) -> Expr {
+        Expr::make(Kind::Everything)
+    }
+}
+
+/// True where every condition is true; TRUE for no conditions. SQL text: `a AND b AND c`.
+pub fn all_of(conditions: impl IntoIterator<Item = Expr>) -> Expr {
+    Expr::make(Kind::All(conditions.into_iter().collect()))
+}
+
+/// True where at least one condition is true; FALSE for no conditions. SQL text: `a OR b OR c`.
+pub fn any_of(conditions: impl IntoIterator<Item = Expr>) -> Expr {
+    Expr::make(Kind::Any(conditions.into_iter().collect()))
+}
+
+/// True where the condition is false; also written `!condition`. NULL stays NULL.
+pub fn not(condition: Expr) -> Expr {
+    Expr::make(Kind::Not(condition))
+}
+
+/// The first of the operands that is not NULL.
+pub fn coalesce<P: Operand>(operands: impl IntoIterator<Item = P>) -> Expr {
+    Expr::make(Kind::Coalesce(operands.into_iter().map(Operand::into_operand).collect()))
+}
+
+/// Starts a CASE expression.
+///
+/// ```
+/// use portcullis::{case, col};
+/// let level = case()
+///     .when(col("salary").gt(75_000), "High")
+///     .when(col("salary").gt(55_000), "Medium")
+///     .otherwise("Low");
+/// # let _ = level;
+/// ```
+pub fn case() -> Case {
+    Case { arms: Vec::new() }
+}
+
+/// A CASE expression under construction; see [`case`].
+#[derive(Debug, Clone)]
+#[must_use = "a CASE is an expression once it has `otherwise` or `end`"]
+pub struct Case {
+    arms: Vec<(Expr, Expr)>,
+}
+
+impl Case {
+    /// Gives `result` where `condition` is true and none before it was.
+    pub fn when(mut self, condition: Expr, result: impl Operand) -> Case {
+        self.arms.push((condition, result.into_operand()));
+        self
+    }
+
+    /// Gives `result` where no condition was true.
+    pub fn otherwise(self, result: impl Operand) -> Expr {
+        let otherwise = Some(result.into_operand());
+        self.finish(otherwise)
+    }
+
+    /// Gives NULL where no condition was true.
+    pub fn end(self) -> Expr {
+        self.finish(None)
+    }
+
+    fn finish(self, otherwise: Option<Expr>) -> Expr {
+        if self.arms.is_empty() {
+            let message = "a case has no `when`; write `case().when(condition, result).otherwise(result)`";
+            return Expr::invalid(Error::new(ErrorKind::Plan, "expr.case", message));
+        }
+        Expr::make(Kind::Case { arms: self.arms, otherwise })
+    }
+}
+
+fn aggregate(function: Aggregate, operand: Expr) -> Expr {
+    Expr::make(Kind::Aggregate { function, operand: Some(operand) })
+}
+
+/// What `count` takes: `all()` for rows, an expression or a typed column for its values that are not NULL. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`count` takes `all()` or an expression",
+    note = "write `count(all())` for rows, `count(col(\"name\"))` for the values of a column that are not NULL"
+)]
+pub trait CountOperand: count_sealed::Sealed {
+    #[doc(hidden)]
+    fn into_counted(self) -> Option<Expr>;
+}
+
+mod count_sealed {
+    pub trait Sealed {}
+}
+
+impl count_sealed::Sealed for All {}
+impl CountOperand for All {
+    fn into_counted(self) -> Option<Expr> {
+        None
+    }
+}
+
+impl count_sealed::Sealed for Expr {}
+impl CountOperand for Expr {
+    fn into_counted(self) -> Option<Expr> {
+        Some(self)
+    }
+}
+
+impl<T: ColumnType> count_sealed::Sealed for Column<T> {}
+impl<T: ColumnType> CountOperand for Column<T> {
+    fn into_counted(self) -> Option<Expr> {
+        Some(self.expr())
+    }
+}
+
+/// The number of rows (`count(all())`, SQL text `COUNT(*)`) or of values that are not NULL (`COUNT("c")`); a bigint, 0 over
+/// no rows.
+pub fn count(operand: impl CountOperand) -> Expr {
+    Expr::make(Kind::Aggregate { function: Aggregate::Count, operand: operand.into_counted() })
+}
+
+/// The number of different values that are not NULL; SQL text: `COUNT(DISTINCT "c")`.
+pub fn count_distinct(operand: impl Into<Expr>) -> Expr {
+    aggregate(Aggregate::CountDistinct, operand.into())
+}
+
+/// The sum of the values that are not NULL; NULL over no rows. Integers sum to a bigint (an error, never a wrong number,
+/// beyond it), decimals to a decimal, floats to a double.
+pub fn sum(operand: impl Summable) -> Expr {
+    aggregate(Aggregate::Sum, operand.into_operand())
+}
+
+/// The mean of the values that are not NULL, as a double on every database; NULL over no rows.
+pub fn avg(operand: impl Summable) -> Expr {
+    aggregate(Aggregate::Avg, operand.into_operand())
+}
+
+/// The smallest value; NULL over no rows. Text compares by code point.
+pub fn min(operand: impl Into<Expr>) -> Expr {
+    aggregate(Aggregate::Min, operand.into())
+}
+
+/// The largest value; NULL over no rows. Text compares by code point.
+pub fn max(operand: impl Into<Expr>) -> Expr {
+    aggregate(Aggregate::Max, operand.into())
+}

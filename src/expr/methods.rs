@@ -1,0 +1,268 @@
+//! The operators of [`Expr`].
+
+use std::sync::Arc;
+
+use super::operand::Operand;
+use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
+use crate::error::{Error, ErrorKind, show_name};
+use crate::ident::Ident;
+use crate::types::SqlType;
+use crate::value::{Bind, ToValue};
+
+/// Comparisons. Each is NULL, which no condition lets pass, when a side is NULL. Text compares by code point on every
+/// database, so `'a' = 'A'` is false on all of them.
+impl Expr {
+    fn compare(self, comparison: Comparison, operand: impl Operand) -> Expr {
+        Expr::make(Kind::Compare(comparison, self, operand.into_operand()))
+    }
+
+    /// `self = operand`; SQL text: `"c" = $1`.
+    pub fn eq(self, operand: impl Operand) -> Expr {
+        self.compare(Comparison::Equal, operand)
+    }
+
+    /// `self <> operand`.
+    pub fn ne(self, operand: impl Operand) -> Expr {
+        self.compare(Comparison::NotEqual, operand)
+    }
+
+    /// `self < operand`.
+    pub fn lt(self, operand: impl Operand) -> Expr {
+        self.compare(Comparison::Less, operand)
+    }
+
+    /// `self <= operand`.
+    pub fn le(self, operand: impl Operand) -> Expr {
+        self.compare(Comparison::LessOrEqual, operand)
+    }
+
+    /// `self > operand`.
+    pub fn gt(self, operand: impl Operand) -> Expr {
+        self.compare(Comparison::Greater, operand)
+    }
+
+    /// `self >= operand`.
+    pub fn ge(self, operand: impl Operand) -> Expr {
+        self.compare(Comparison::GreaterOrEqual, operand)
+    }
+
+    /// True where `self` lies between `low` and `high`, both included.
+    pub fn between(self, low: impl Operand, high: impl Operand) -> Expr {
+        let (low, high) = (low.into_operand(), high.into_operand());
+        Expr::make(Kind::Between { operand: self, low, high, negated: false })
+    }
+
+    /// The opposite of [`Expr::between`].
+    pub fn not_between(self, low: impl Operand, high: impl Operand) -> Expr {
+        let (low, high) = (low.into_operand(), high.into_operand());
+        Expr::make(Kind::Between { operand: self, low, high, negated: true })
+    }
+
+    /// True where `self` equals one of `values`. No values at all is FALSE, without a bind; 100,000 values are one bind on
+    /// PostgreSQL (`= ANY($1)`) and, beyond a hundred, one JSON bind elsewhere.
+    pub fn in_<V: ToValue>(self, values: impl IntoIterator<Item = V>) -> Expr {
+        self.member_of(values, false)
+    }
+
+    /// True where `self` equals none of `values`: TRUE for no values, and, as in SQL, never true when one of them is NULL.
+    pub fn not_in<V: ToValue>(self, values: impl IntoIterator<Item = V>) -> Expr {
+        self.member_of(values, true)
+    }
+
+    fn member_of<V: ToValue>(self, values: impl IntoIterator<Item = V>, negated: bool) -> Expr {
+        let list: Vec<Bind> =
+            values.into_iter().map(|value| Bind { value: value.to_value(), sql_type: V::SQL_TYPE }).collect();
+        Expr::make(Kind::In { operand: self, list, list_type: V::SQL_TYPE, negated })
+    }
+
+    /// True where `self` is NULL.
+    pub fn is_null(self) -> Expr {
+        Expr::make(Kind::IsNull { operand: self, negated: false })
+    }
+
+    /// True where `self` is not NULL.
+    pub fn is_not_null(self) -> Expr {
+        Expr::make(Kind::IsNull { operand: self, negated: true })
+    }
+}
+
+/// Patterns. All are case-sensitive on every database, and the text is bound, never written.
+impl Expr {
+    fn pattern(self, pattern: Pattern, text: &str, negated: bool) -> Expr {
+        Expr::make(Kind::Like { operand: self, pattern, text: text.to_owned(), negated })
+    }
+
+    /// `self LIKE pattern`, where `%` stands for any text, `_` for one character and `\` takes the next one as it is. For text
+    /// that comes from data write [`Expr::contains`], [`Expr::starts_with`] or [`Expr::ends_with`], which escape it.
+    pub fn like(self, pattern: &str) -> Expr {
+        self.pattern(Pattern::Like, pattern, false)
+    }
+
+    /// The opposite of [`Expr::like`].
+    pub fn not_like(self, pattern: &str) -> Expr {
+        self.pattern(Pattern::Like, pattern, true)
+    }
+
+    /// True where `text` occurs in `self`, letter by letter: `%` and `_` have no special meaning.
+    pub fn contains(self, text: &str) -> Expr {
+        self.pattern(Pattern::Contains, text, false)
+    }
+
+    /// True where `self` starts with `text`, letter by letter.
+    pub fn starts_with(self, text: &str) -> Expr {
+        self.pattern(Pattern::StartsWith, text, false)
+    }
+
+    /// True where `self` ends with `text`, letter by letter.
+    pub fn ends_with(self, text: &str) -> Expr {
+        self.pattern(Pattern::EndsWith, text, false)
+    }
+}
+
+/// Conditions.
+impl Expr {
+    /// True where both are true; also written `a & b`. Long chains stay flat.
+    pub fn and(self, other: impl Into<Expr>) -> Expr {
+        self.chain(other.into(), true)
+    }
+
+    /// True where one of them is true; also written `a | b`. Long chains stay flat.
+    pub fn or(self, other: impl Into<Expr>) -> Expr {
+        self.chain(other.into(), false)
+    }
+
+    /// Adds to the list in place when nobody else holds it, so a loop of a hundred thousand `and` stays flat and linear.
+    fn chain(mut self, other: Expr, all: bool) -> Expr {
+        if let Some(node) = Arc::get_mut(&mut self.0) {
+            let list = match &mut node.kind {
+                Kind::All(list) if all => Some(list),
+                Kind::Any(list) if !all => Some(list),
+                _ => None,
+            };
+            if let Some(list) = list {
+                node.depth = node.depth.max(other.0.depth.saturating_add(1));
+                list.push(other);
+                return self;
+            }
+        }
+        let list = vec![self, other];
+        Expr::make(if all { Kind::All(list) } else { Kind::Any(list) })
+    }
+}
+
+/// Arithmetic, also written `a + b`, `a - b`, `a * b`, `a / b`, `a % b` and `-a`.
+impl Expr {
+    fn arithmetic(self, operation: Arithmetic, operand: impl Operand) -> Expr {
+        Expr::make(Kind::Arithmetic(operation, self, operand.into_operand()))
+    }
+
+    /// The whole quotient of two integers, cut towards zero: `7 int_div 2` is 3 and `-7 int_div 2` is -3; NULL when the
+    /// divisor is 0. The operator `/` divides exactly, into a double.
+    pub fn int_div(self, operand: impl Operand) -> Expr {
+        self.arithmetic(Arithmetic::IntegerDivide, operand)
+    }
+}
+
+/// Shape, name and order.
+impl Expr {
+    /// Converts to `sql_type`, one of a closed list. Fractions are cut towards zero when the target is an integer and rounded
+    /// half away from zero when it is a decimal. A conversion that a database can't do exactly is refused by name.
+    pub fn cast(self, sql_type: SqlType) -> Expr {
+        Expr::make(Kind::Cast(self, sql_type))
+    }
+
+    /// The expression under a name of its own in the result; SQL text: `… AS "name"`.
+    pub fn as_(self, name: &str) -> Expr {
+        match Ident::new(name) {
+            Ok(name) => Expr::make(Kind::Alias(self, name)),
+            Err(error) => Expr::invalid(error),
+        }
+    }
+
+    /// For a column: the one of the table or relation called `relation`, where several have a column of that name.
+    ///
+    /// ```
+    /// use portcullis::col;
+    /// let same = col("id").of("orders").eq(col("order_id").of("items"));
+    /// # let _ = same;
+    /// ```
+    pub fn of(self, relation: &str) -> Expr {
+        match self.kind() {
+            Kind::Column { name, declared, .. } => match Ident::new(relation) {
+                Ok(table) => {
+                    Expr::make(Kind::Column { table: Some(table), name: name.clone(), declared: *declared })
+                }
+                Err(error) => Expr::invalid(error),
+            },
+            Kind::Invalid(_) => self,
+            _ => Expr::invalid(Error::new(
+                ErrorKind::Plan,
+                "expr.of",
+                format!("only a column belongs to a relation; write `col(..).of({})`", show_name(relation)),
+            )),
+        }
+    }
+
+    /// Sorts by the expression, smallest first, NULL last.
+    pub fn asc(self) -> SortKey {
+        SortKey::new(self, false)
+    }
+
+    /// Sorts by the expression, largest first, NULL first.
+    pub fn desc(self) -> SortKey {
+        SortKey::new(self, true)
+    }
+}
+
+macro_rules! operators {
+    ($($trait:ident, $method:ident, $operation:ident;)*) => {$(
+        impl<R: Operand> std::ops::$trait<R> for Expr {
+            type Output = Expr;
+            fn $method(self, operand: R) -> Expr {
+                self.arithmetic(Arithmetic::$operation, operand)
+            }
+        }
+    )*};
+}
+
+operators! {
+    Add, add, Add;
+    Sub, sub, Subtract;
+    Mul, mul, Multiply;
+    Div, div, Divide;
+    Rem, rem, Modulo;
+}
+
+impl std::ops::Neg for Expr {
+    type Output = Expr;
+    fn neg(self) -> Expr {
+        Expr::make(Kind::Negate(self))
+    }
+}
+
+impl std::ops::Not for Expr {
+    type Output = Expr;
+    fn not(self) -> Expr {
+        Expr::make(Kind::Not(self))
+    }
+}
+
+impl std::ops::BitAnd for Expr {
+    type Output = Expr;
+    fn bitand(self, other: Expr) -> Expr {
+        self.and(other)
+    }
+}
+
+impl std::ops::BitOr for Expr {
+    type Output = Expr;
+    fn bitor(self, other: Expr) -> Expr {
+        self.or(other)
+    }
+}
+
+impl From<&Expr> for Expr {
+    fn from(expr: &Expr) -> Expr {
+        expr.clone()
+    }
+}

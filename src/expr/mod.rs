@@ -1,0 +1,286 @@
+//! Expressions: one opaque, cheap-to-clone type, and the typed leaves that become it.
+
+mod column;
+mod functions;
+mod methods;
+mod operand;
+mod sort;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::ident::Ident;
+use crate::types::SqlType;
+use crate::value::Bind;
+
+pub use column::{Column, ColumnType};
+pub use functions::{
+    All, Case, CountOperand, all, all_of, any_of, avg, case, coalesce, col, count, count_distinct, lit, max, min, not, sum,
+};
+pub use operand::{Operand, OperandFor, Summable, family};
+pub use sort::SortKey;
+
+/// A typed SQL expression: a column, a bound value, an operation, a condition or an aggregate.
+///
+/// It is built from [`col`], [`lit`], a typed [`Column`], the functions of this crate and its own methods; there is no way
+/// to make one from SQL text. Cloning is cheap.
+///
+/// ```
+/// use portcullis::{col, all_of};
+///
+/// let grown_up = col("age").ge(18);
+/// let reachable = col("email").is_not_null() | col("phone").is_not_null();
+/// let condition = all_of([grown_up, reachable]);
+/// # let _ = condition;
+/// ```
+#[derive(Clone)]
+#[must_use = "an expression does nothing until it is given to a verb"]
+pub struct Expr(pub(crate) Arc<Node>);
+
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    /// The longest way down to a leaf, so that a chain too deep is refused before anything recurses.
+    pub(crate) depth: u32,
+}
+
+pub(crate) enum Kind {
+    Column { table: Option<Ident>, name: Ident, declared: Option<Declared> },
+    Literal(Bind),
+    /// NULL, where a write sets it; not to be had as an operand.
+    Null,
+    Not(Expr),
+    Negate(Expr),
+    Arithmetic(Arithmetic, Expr, Expr),
+    Compare(Comparison, Expr, Expr),
+    All(Vec<Expr>),
+    Any(Vec<Expr>),
+    IsNull { operand: Expr, negated: bool },
+    In { operand: Expr, list: Vec<Bind>, list_type: SqlType, negated: bool },
+    Between { operand: Expr, low: Expr, high: Expr, negated: bool },
+    Like { operand: Expr, pattern: Pattern, text: String, negated: bool },
+    Case { arms: Vec<(Expr, Expr)>, otherwise: Option<Expr> },
+    Coalesce(Vec<Expr>),
+    Cast(Expr, SqlType),
+    Aggregate { function: Aggregate, operand: Option<Expr> },
+    Alias(Expr, Ident),
+    /// `*` of the relation: legal in `select` and in `count`.
+    Everything,
+    /// A mistake, kept until the plan is resolved, which reports all of them.
+    Invalid(Error),
+}
+
+/// What `table!` said of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Declared {
+    pub(crate) sql_type: SqlType,
+    pub(crate) nullable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    IntegerDivide,
+    Modulo,
+}
+
+impl Arithmetic {
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Arithmetic::Add => "+",
+            Arithmetic::Subtract => "-",
+            Arithmetic::Multiply => "*",
+            Arithmetic::Divide => "/",
+            Arithmetic::IntegerDivide => "int_div",
+            Arithmetic::Modulo => "%",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Pattern {
+    /// The caller's own pattern: `%`, `_`, and `\` before a literal one.
+    Like,
+    Contains,
+    StartsWith,
+    EndsWith,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Aggregate {
+    /// Without an operand it counts rows.
+    Count,
+    CountDistinct,
+    Sum,
+    Avg,
+    Min,
+    Max,
+}
+
+impl Aggregate {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Aggregate::Count => "count",
+            Aggregate::CountDistinct => "count_distinct",
+            Aggregate::Sum => "sum",
+            Aggregate::Avg => "avg",
+            Aggregate::Min => "min",
+            Aggregate::Max => "max",
+        }
+    }
+}
+
+impl Expr {
+    pub(crate) fn make(kind: Kind) -> Expr {
+        let mut depth = 0;
+        each_child(&kind, &mut |child| depth = depth.max(child.0.depth));
+        Expr(Arc::new(Node { kind, depth: depth.saturating_add(1) }))
+    }
+
+    pub(crate) fn invalid(error: Error) -> Expr {
+        Expr::make(Kind::Invalid(error))
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0.kind
+    }
+}
+
+/// Shows the shape of the expression, never a value. Deep expressions are cut short.
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_shape(self, f, 8)
+    }
+}
+
+fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Result {
+    if depth == 0 {
+        return f.write_str("…");
+    }
+    let label = match expr.kind() {
+        Kind::Column { name, .. } => return write!(f, "{name:?}"),
+        Kind::Literal(bind) => return write!(f, "{bind:?}"),
+        Kind::Null => return f.write_str("NULL"),
+        Kind::Everything => return f.write_str("*"),
+        Kind::Invalid(error) => return write!(f, "invalid({})", error.code()),
+        Kind::Not(_) => "not",
+        Kind::Negate(_) => "negate",
+        Kind::Arithmetic(op, ..) => op.symbol(),
+        Kind::Compare(op, ..) => match op {
+            Comparison::Equal => "eq",
+            Comparison::NotEqual => "ne",
+            Comparison::Less => "lt",
+            Comparison::LessOrEqual => "le",
+            Comparison::Greater => "gt",
+            Comparison::GreaterOrEqual => "ge",
+        },
+        Kind::All(_) => "all_of",
+        Kind::Any(_) => "any_of",
+        Kind::IsNull { .. } => "is_null",
+        Kind::In { .. } => "in_",
+        Kind::Between { .. } => "between",
+        Kind::Like { .. } => "like",
+        Kind::Case { .. } => "case",
+        Kind::Coalesce(_) => "coalesce",
+        Kind::Cast(..) => "cast",
+        Kind::Aggregate { function, .. } => function.name(),
+        Kind::Alias(..) => "as_",
+    };
+    f.write_str(label)?;
+    f.write_str("(")?;
+    let mut position = 0;
+    let mut result = Ok(());
+    each_child(expr.kind(), &mut |child| {
+        if result.is_err() || position > 8 {
+            return;
+        }
+        result = if position == 8 {
+            f.write_str(", …")
+        } else {
+            let comma = if position == 0 { "" } else { ", " };
+            f.write_str(comma).and_then(|()| write_shape(child, f, depth - 1))
+        };
+        position += 1;
+    });
+    result?;
+    f.write_str(")")
+}
+
+pub(crate) fn each_child(kind: &Kind, visit: &mut dyn FnMut(&Expr)) {
+    match kind {
+        Kind::Column { .. } | Kind::Literal(_) | Kind::Null | Kind::Everything | Kind::Invalid(_) => {}
+        Kind::Not(one) | Kind::Negate(one) | Kind::Cast(one, _) | Kind::Alias(one, _) => visit(one),
+        Kind::IsNull { operand, .. } | Kind::In { operand, .. } | Kind::Like { operand, .. } => visit(operand),
+        Kind::Arithmetic(_, left, right) | Kind::Compare(_, left, right) => {
+            visit(left);
+            visit(right);
+        }
+        Kind::Between { operand, low, high, .. } => {
+            visit(operand);
+            visit(low);
+            visit(high);
+        }
+        Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) => many.iter().for_each(visit),
+        Kind::Case { arms, otherwise } => {
+            for (condition, result) in arms {
+                visit(condition);
+                visit(result);
+            }
+            if let Some(otherwise) = otherwise {
+                visit(otherwise);
+            }
+        }
+        Kind::Aggregate { operand, .. } => {
+            if let Some(operand) = operand {
+                visit(operand);
+            }
+        }
+    }
+}
+
+/// Below this depth the compiler's own recursive drop is safe and faster.
+const SHALLOW: u32 = 100;
+
+impl Drop for Node {
+    /// Takes a deep tree apart in a loop: a chain of 100,000 operations must not overflow the stack when it is dropped.
+    fn drop(&mut self) {
+        if self.depth < SHALLOW {
+            return;
+        }
+        let mut waiting = take_children(&mut self.kind);
+        while let Some(next) = waiting.pop() {
+            if let Some(mut node) = Arc::into_inner(next.0) {
+                waiting.append(&mut take_children(&mut node.kind));
+                node.depth = 0;
+            }
+        }
+    }
+}
+
+fn take_children(kind: &mut Kind) -> Vec<Expr> {
+    match std::mem::replace(kind, Kind::Everything) {
+        Kind::Column { .. } | Kind::Literal(_) | Kind::Null | Kind::Everything | Kind::Invalid(_) => Vec::new(),
+        Kind::Not(one) | Kind::Negate(one) | Kind::Cast(one, _) | Kind::Alias(one, _) => vec![one],
+        Kind::IsNull { operand, .. } | Kind::In { operand, .. } | Kind::Like { operand, .. } => vec![operand],
+        Kind::Arithmetic(_, left, right) | Kind::Compare(_, left, right) => vec![left, right],
+        Kind::Between { operand, low, high, .. } => vec![operand, low, high],
+        Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) => many,
+        Kind::Case { arms, otherwise } => {
+            arms.into_iter().flat_map(|(condition, result)| [condition, result]).chain(otherwise).collect()
+        }
+        Kind::Aggregate { operand, .. } => operand.into_iter().collect(),
+    }
+}

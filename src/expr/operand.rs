@@ -1,0 +1,132 @@
+//! What may stand beside an operator.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{Column, ColumnType, Expr, Kind};
+use crate::value::{Bind, Interval, ToValue};
+
+/// What may stand on the right of an operator of [`Expr`]: a value (bound, never written into the text), an expression
+/// or a typed column.
+///
+/// A string here is a value; a column is written `col("name")`. `None` is no operand: SQL's NULL equals nothing, so write
+/// `is_null()`. The trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't stand beside an operator",
+    label = "neither a value nor an expression",
+    note = "write a number, text, bool, date, Decimal, Uuid, `col(\"name\")` or another expression; for NULL write `.is_null()`"
+)]
+pub trait Operand: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_operand(self) -> Expr;
+}
+
+/// What may stand beside a typed column whose values are of family `F`. The trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not fit a column of {F}",
+    label = "of another type than the column",
+    note = "compare like with like, or convert one side with `.cast(..)`; for NULL write `.is_null()`"
+)]
+pub trait OperandFor<F>: Operand {}
+
+/// What `sum` and `avg` take: an expression, or a typed column of numbers. The trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`sum` and `avg` take numbers, and `{Self}` is no column of numbers",
+    label = "not a number",
+    note = "count it with `count(..)`, or take `min(..)` or `max(..)` of it"
+)]
+pub trait Summable: Operand {}
+
+/// The families of types within which values compare.
+pub mod family {
+    /// Integers, floats and decimals.
+    #[derive(Debug)]
+    pub enum Number {}
+    /// Text.
+    #[derive(Debug)]
+    pub enum Text {}
+    /// Booleans.
+    #[derive(Debug)]
+    pub enum Bool {}
+    /// Bytes.
+    #[derive(Debug)]
+    pub enum Bytes {}
+    /// Dates.
+    #[derive(Debug)]
+    pub enum Date {}
+    /// Times of day.
+    #[derive(Debug)]
+    pub enum Time {}
+    /// Timestamps, with and without a zone.
+    #[derive(Debug)]
+    pub enum Timestamp {}
+    /// Intervals.
+    #[derive(Debug)]
+    pub enum Interval {}
+    /// UUIDs.
+    #[derive(Debug)]
+    pub enum Uuid {}
+    /// JSON.
+    #[derive(Debug)]
+    pub enum Json {}
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+pub(crate) fn literal<T: ToValue>(value: T) -> Expr {
+    Expr::make(Kind::Literal(Bind { value: value.to_value(), sql_type: T::SQL_TYPE }))
+}
+
+macro_rules! operands {
+    ($($rust:ty => $family:ty),* $(,)?) => {$(
+        impl sealed::Sealed for $rust {}
+        impl Operand for $rust {
+            fn into_operand(self) -> Expr {
+                literal(self)
+            }
+        }
+        impl OperandFor<$family> for $rust {}
+    )*};
+}
+
+operands! {
+    i8 => family::Number, i16 => family::Number, i32 => family::Number, i64 => family::Number,
+    u16 => family::Number, u32 => family::Number, u64 => family::Number,
+    f32 => family::Number, f64 => family::Number, Decimal => family::Number,
+    &str => family::Text, String => family::Text, &String => family::Text,
+    bool => family::Bool,
+    Vec<u8> => family::Bytes, &[u8] => family::Bytes,
+    NaiveDate => family::Date, NaiveTime => family::Time,
+    NaiveDateTime => family::Timestamp, DateTime<Utc> => family::Timestamp,
+    Interval => family::Interval, Uuid => family::Uuid, serde_json::Value => family::Json,
+}
+
+impl sealed::Sealed for Expr {}
+impl Operand for Expr {
+    fn into_operand(self) -> Expr {
+        self
+    }
+}
+impl<F> OperandFor<F> for Expr {}
+impl Summable for Expr {}
+
+impl sealed::Sealed for &Expr {}
+impl Operand for &Expr {
+    fn into_operand(self) -> Expr {
+        self.clone()
+    }
+}
+impl<F> OperandFor<F> for &Expr {}
+impl Summable for &Expr {}
+
+impl<T: ColumnType> sealed::Sealed for Column<T> {}
+impl<T: ColumnType> Operand for Column<T> {
+    fn into_operand(self) -> Expr {
+        self.expr()
+    }
+}
+impl<T: ColumnType> OperandFor<T::Family> for Column<T> {}
+impl<T: ColumnType<Family = family::Number>> Summable for Column<T> {}

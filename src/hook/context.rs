@@ -1,0 +1,164 @@
+//! What a hook is told of a statement.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::dialect::Dialect;
+use crate::error::Error;
+use crate::statement::{HandleKind, StatementKind, TableAccess};
+use crate::types::SqlType;
+
+/// On whose behalf statements run, as the caller states it: see `Database::acting_as`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Subject {
+    id: Arc<str>,
+    tenant: Option<Arc<str>>,
+}
+
+impl Subject {
+    /// A subject by its id.
+    pub fn new(id: impl AsRef<str>) -> Subject {
+        Subject { id: id.as_ref().into(), tenant: None }
+    }
+
+    /// The same subject, acting for `tenant`.
+    #[must_use = "this returns the changed subject"]
+    pub fn tenant(mut self, tenant: impl AsRef<str>) -> Subject {
+        self.tenant = Some(tenant.as_ref().into());
+        self
+    }
+
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The tenant, if one was given.
+    pub fn tenant_id(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
+
+/// What a hook is told of a statement. It holds no value: text has placeholders only.
+#[derive(Debug, Clone)]
+pub struct QueryContext {
+    pub(crate) id: Uuid,
+    pub(crate) kind: StatementKind,
+    pub(crate) tables: Arc<[TableAccess]>,
+    pub(crate) fingerprint: u64,
+    pub(crate) sql: Option<Arc<str>>,
+    pub(crate) bind_types: Arc<[SqlType]>,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) handle: HandleKind,
+    pub(crate) handle_name: Option<Arc<str>>,
+    pub(crate) dialect: Dialect,
+    pub(crate) database: Arc<str>,
+    pub(crate) transaction: Option<Uuid>,
+    pub(crate) refusal: Option<Error>,
+}
+
+impl QueryContext {
+    /// The statement's id (UUID version 7, so ids sort by time). `before` and `after` see the same.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// What the statement does.
+    pub fn kind(&self) -> StatementKind {
+        self.kind
+    }
+
+    /// The tables and columns by use, computed from the plan; empty for raw SQL, whose tables are not computed.
+    pub fn tables(&self) -> &[TableAccess] {
+        &self.tables
+    }
+
+    /// A number that is the same for statements that differ in bound values only: FNV-1a of the SQL text.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The SQL text, with placeholders for all values; `None` when the guard refused the statement before it had a text.
+    pub fn sql(&self) -> Option<&str> {
+        self.sql.as_deref()
+    }
+
+    /// The types of the binds, in order.
+    pub fn bind_types(&self) -> &[SqlType] {
+        &self.bind_types
+    }
+
+    /// On whose behalf the statement runs.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref()
+    }
+
+    /// Whether the handle can write.
+    pub fn handle(&self) -> HandleKind {
+        self.handle
+    }
+
+    /// The name that the handle was given when it was built.
+    pub fn handle_name(&self) -> Option<&str> {
+        self.handle_name.as_deref()
+    }
+
+    /// The dialect.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The database's name (the file's path for SQLite, `:memory:` for one in memory).
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The id of the transaction that the statement belongs to.
+    pub fn transaction(&self) -> Option<Uuid> {
+        self.transaction
+    }
+
+    /// Why the guard has refused the statement already; such a statement is never sent, whatever the hooks say.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.refusal.as_ref()
+    }
+
+    /// A short description of few distinct values: `SELECT orders, customers`.
+    pub fn summary(&self) -> String {
+        let mut summary = self.kind.name().to_owned();
+        for (position, access) in self.tables.iter().enumerate() {
+            summary.push_str(if position == 0 { " " } else { ", " });
+            summary.push_str(&access.table);
+        }
+        summary
+    }
+}
+
+#[cfg(test)]
+impl QueryContext {
+    /// A statement on a read-write handle called `reports`, by `ada` of tenant `north`, for the tests of layers.
+    pub(crate) fn sample(kind: StatementKind) -> QueryContext {
+        let orders = TableAccess {
+            table: "orders".to_owned(),
+            output: vec!["id".to_owned(), "total".to_owned()],
+            filter: vec!["total".to_owned()],
+            ..TableAccess::default()
+        };
+        QueryContext {
+            id: Uuid::now_v7(),
+            kind,
+            tables: [orders].into(),
+            fingerprint: 0x00ab_cdef_0123_4567,
+            sql: Some(r#"SELECT "id", "total" FROM "orders" WHERE "total" > $1::numeric"#.into()),
+            bind_types: [SqlType::Decimal(None)].into(),
+            subject: Some(Subject::new("ada").tenant("north")),
+            handle: HandleKind::ReadWrite,
+            handle_name: Some("reports".into()),
+            dialect: Dialect::Postgres,
+            database: "shop".into(),
+            transaction: None,
+            refusal: None,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! How a statement ended.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+
+/// How a statement ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OutcomeKind {
+    /// It ran.
+    Completed,
+    /// The guard or a hook refused it; it was not sent.
+    Denied,
+    /// A rate limit refused it; it was not sent.
+    Throttled,
+    /// The database or the connection failed.
+    Failed,
+    /// The caller dropped it, or its deadline passed. Whether a write took effect is not known.
+    Cancelled,
+}
+
+impl OutcomeKind {
+    /// Lower-case name, as in an audit record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OutcomeKind::Completed => "completed",
+            OutcomeKind::Denied => "denied",
+            OutcomeKind::Throttled => "throttled",
+            OutcomeKind::Failed => "failed",
+            OutcomeKind::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How a statement ended, with counts and time.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub(crate) kind: OutcomeKind,
+    pub(crate) rows: u64,
+    pub(crate) affected: u64,
+    pub(crate) elapsed: Duration,
+    pub(crate) error: Option<Error>,
+}
+
+impl Outcome {
+    /// An error before the statement was sent.
+    pub(crate) fn not_sent(error: Error, elapsed: Duration) -> Outcome {
+        let kind = if error.kind() == ErrorKind::RateLimited { OutcomeKind::Throttled } else { OutcomeKind::Denied };
+        Outcome { kind, rows: 0, affected: 0, elapsed, error: Some(error) }
+    }
+
+    /// How it ended.
+    pub fn kind(&self) -> OutcomeKind {
+        self.kind
+    }
+
+    /// Rows returned.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Rows matched by a write.
+    pub fn affected(&self) -> u64 {
+        self.affected
+    }
+
+    /// From before the first hook's `before` to the last row.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// The error that the caller got.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+}
+
+#[cfg(test)]
+impl Outcome {
+    /// Three rows in 1.5 ms.
+    pub(crate) fn sample() -> Outcome {
+        Outcome {
+            kind: OutcomeKind::Completed,
+            rows: 3,
+            affected: 0,
+            elapsed: Duration::from_micros(1_500),
+            error: None,
+        }
+    }
+}

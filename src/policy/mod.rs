@@ -1,0 +1,56 @@
+//! The guard: what a handle may do, checked on the resolved plan before it becomes text.
+
+pub(crate) mod raw_select;
+
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind, Result};
+use crate::statement::{HandleKind, StatementKind};
+use crate::schema::{Body, Facts, RawStatement, ResolvedPlan, ScanSource};
+
+/// The rules of a handle. There are none to set yet: what a handle's kind implies always holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Policy {}
+
+/// A plan that the guard let through. Made by [`guard`] alone.
+pub(crate) struct GuardedPlan(ResolvedPlan);
+
+impl GuardedPlan {
+    pub(crate) fn into_parts(self) -> (Body, Facts) {
+        self.0.into_parts()
+    }
+}
+
+/// Checks `plan` against the handle's kind and its policy.
+///
+/// # Errors
+///
+/// [`ErrorKind::Policy`] for a write on a read-only handle and for raw SQL there that isn't a single, harmless SELECT.
+pub(crate) fn guard(mut plan: ResolvedPlan, _policy: &Policy, handle: HandleKind, dialect: Dialect) -> Result<GuardedPlan> {
+    if handle == HandleKind::ReadOnly {
+        if plan.facts().kind.is_write() && plan.facts().kind != StatementKind::Raw {
+            return Err(write_on_read_only());
+        }
+        let mut raw: Vec<RawStatement> = Vec::new();
+        if let Body::Raw(statement) = plan.body() {
+            raw.push(statement.clone());
+        }
+        for scan in &plan.facts().scans {
+            if let ScanSource::Raw(statement) = &scan.source {
+                raw.push(statement.clone());
+            }
+        }
+        for statement in raw {
+            let access = raw_select::check_read_only(&statement.text, dialect)?;
+            plan.facts_mut().add_tables(access.tables);
+        }
+        if plan.facts().kind == StatementKind::Raw {
+            plan.facts_mut().kind = StatementKind::RawSelect;
+        }
+    }
+    Ok(GuardedPlan(plan))
+}
+
+fn write_on_read_only() -> Error {
+    let message = "the handle is read-only; write through one opened with `open_read_write`";
+    Error::new(ErrorKind::Policy, "policy.read_only", message)
+}

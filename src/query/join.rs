@@ -1,0 +1,135 @@
+//! Joins.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::{Frame, IntoNames, Relation, Verb};
+use crate::error::{Error, ErrorKind};
+use crate::expr::Expr;
+use crate::ident::Ident;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum JoinKind {
+    Inner,
+    Left,
+    Right,
+    Full,
+    Cross,
+    Semi,
+    Anti,
+}
+
+/// How the rows of two relations are matched, and how a name that both have is told apart; made by [`on`] or [`using`].
+#[derive(Debug, Clone)]
+#[must_use = "this says how a join matches rows; give it to one"]
+pub struct JoinOn {
+    pub(crate) condition: Matching,
+    pub(crate) suffix: Option<Result<Ident, Error>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Matching {
+    Condition(Expr),
+    Names(Vec<Ident>),
+    Nothing,
+    Invalid(Error),
+}
+
+/// Matches rows for which `condition` is true. A name that both relations have is written with its relation:
+/// `on(col("id").of("orders").eq(col("order_id").of("items")))`.
+pub fn on(condition: Expr) -> JoinOn {
+    JoinOn { condition: Matching::Condition(condition), suffix: None }
+}
+
+/// Matches rows that agree in the columns called `names`. Each of them stands once in the result; in a full join it holds
+/// the value of whichever side has one.
+pub fn using(names: impl IntoNames) -> JoinOn {
+    let condition = match names.into_names() {
+        Ok(names) if names.is_empty() => Matching::Invalid(super::names::no_columns("using")),
+        Ok(names) => Matching::Names(names),
+        Err(error) => Matching::Invalid(error),
+    };
+    JoinOn { condition, suffix: None }
+}
+
+impl JoinOn {
+    /// Where both relations have a column `c`, the right one's is called `c` + `suffix` in the result; `_right` if not said.
+    pub fn suffix(mut self, suffix: &str) -> JoinOn {
+        self.suffix = Some(Ident::new(suffix));
+        self
+    }
+}
+
+impl From<Expr> for JoinOn {
+    fn from(condition: Expr) -> JoinOn {
+        on(condition)
+    }
+}
+
+/// Joins. Columns of the left relation come first; a column of the right one whose name the left one has too gets a suffix
+/// (see [`JoinOn::suffix`]), and stays reachable as `col("name").of("relation")`.
+impl Frame {
+    #[track_caller]
+    fn join_as(self, right: Frame, kind: JoinKind, on: JoinOn) -> Frame {
+        let origin = self.origin.clone().or_else(|| right.origin.clone());
+        let foreign = matches!((&self.origin, &right.origin), (Some(left), Some(right)) if !left.is(right));
+        let depth = self.relation.depth.max(right.relation.depth).saturating_add(1);
+        let verb = if foreign {
+            let message = "the joined frames belong to two handles; read one side first and join what it gave";
+            Verb::Invalid(Some(self.relation), Error::new(ErrorKind::Plan, "join.two_databases", message))
+        } else {
+            Verb::Join { left: self.relation, right: right.relation, kind, on }
+        };
+        Frame { relation: Arc::new(Relation { verb, location: Location::caller(), depth }), origin }
+    }
+
+    /// Rows of both relations that match; SQL text: `INNER JOIN … ON …`.
+    ///
+    /// ```
+    /// use portcullis::{Dialect, ErrorKind, col, on, table};
+    /// let joined = table("orders").join(table("customers"), on(col("customer_id").eq(col("id").of("customers"))));
+    /// // A join has to know the columns of both tables, from the database or from `table!`.
+    /// assert_eq!(joined.to_sql_for(Dialect::Sqlite).unwrap_err().kind(), ErrorKind::SchemaNeeded);
+    /// ```
+    #[track_caller]
+    pub fn join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
+        self.join_as(right, JoinKind::Inner, on.into())
+    }
+
+    /// All rows of the left relation, with NULL where nothing on the right matches; SQL text: `LEFT JOIN`.
+    #[track_caller]
+    pub fn left_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
+        self.join_as(right, JoinKind::Left, on.into())
+    }
+
+    /// All rows of the right relation, with NULL where nothing on the left matches; SQL text: `RIGHT JOIN`.
+    #[track_caller]
+    pub fn right_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
+        self.join_as(right, JoinKind::Right, on.into())
+    }
+
+    /// All rows of both relations; SQL text: `FULL OUTER JOIN`, on MySQL and MariaDB, which lack it, a left join and the
+    /// unmatched right rows by UNION ALL.
+    #[track_caller]
+    pub fn full_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
+        self.join_as(right, JoinKind::Full, on.into())
+    }
+
+    /// Every pair of rows; SQL text: `CROSS JOIN`.
+    #[track_caller]
+    pub fn cross_join(self, right: Frame) -> Frame {
+        self.join_as(right, JoinKind::Cross, JoinOn { condition: Matching::Nothing, suffix: None })
+    }
+
+    /// Rows of the left relation that match at least one on the right, each once; SQL text: `WHERE EXISTS (…)`.
+    #[track_caller]
+    pub fn semi_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
+        self.join_as(right, JoinKind::Semi, on.into())
+    }
+
+    /// Rows of the left relation that match none on the right, also those whose key is NULL; SQL text: `WHERE NOT EXISTS (…)`.
+    #[track_caller]
+    pub fn anti_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
+        self.join_as(right, JoinKind::Anti, on.into())
+    }
+}

@@ -1,0 +1,140 @@
+//! The verbs that take one relation.
+
+use super::names::no_columns;
+use super::{Frame, IntoNames, IntoSortKeys, Projections, Verb};
+use crate::expr::{Expr, SortKey};
+use crate::ident::Ident;
+
+fn list(projections: impl Projections) -> Vec<Expr> {
+    let mut list = Vec::new();
+    projections.collect_into(&mut list);
+    list
+}
+
+impl Frame {
+    /// The columns and expressions of the next relation, in this order: names, expressions (which need a name of their own:
+    /// `.as_("name")`, unless they are columns or aggregates' plain columns), and [`all()`](crate::all).
+    ///
+    /// A later `where_`, `order_by` or `group_by` may still name a column of the relation before, so
+    /// `select(["id"]).where_(col("active"))` works; a column of the selection goes first.
+    ///
+    /// ```
+    /// use portcullis::{Dialect, col, table};
+    /// let query = table("t").select(("id", (col("a") + 1).as_("next"))).to_sql_for(Dialect::Sqlite)?;
+    /// assert_eq!(query.sql(), r#"SELECT "id", "a" + ?1 AS "next" FROM "t""#);
+    /// # Ok::<(), portcullis::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn select(self, projections: impl Projections) -> Frame {
+        let list = list(projections);
+        let checked = if list.is_empty() { Err(no_columns("select")) } else { Ok(list) };
+        self.then_or(checked, Verb::Select)
+    }
+
+    /// The rows for which `condition` is true. After `agg` it filters groups (HAVING), after `limit` the limited rows.
+    #[track_caller]
+    pub fn where_(self, condition: impl Into<Expr>) -> Frame {
+        let condition = condition.into();
+        self.then(|input| Verb::Where(input, condition))
+    }
+
+    /// Adds a column, or replaces the one of that name where it stands.
+    #[track_caller]
+    pub fn with_column(self, name: &str, expr: impl Into<Expr>) -> Frame {
+        let expr = expr.into();
+        self.then_or(Ident::new(name), |input, name| Verb::WithColumn(input, name, expr))
+    }
+
+    /// Gives a column another name; the others stay.
+    #[track_caller]
+    pub fn rename(self, from: &str, to: &str) -> Frame {
+        let names = Ident::new(from).and_then(|from| Ok((from, Ident::new(to)?)));
+        self.then_or(names, |input, names| Verb::Rename(input, vec![names]))
+    }
+
+    /// Leaves columns out; the others stay.
+    #[track_caller]
+    pub fn drop(self, names: impl IntoNames) -> Frame {
+        let names = names.into_names().and_then(|names| if names.is_empty() { Err(no_columns("drop")) } else { Ok(names) });
+        self.then_or(names, Verb::Drop)
+    }
+
+    /// Groups the rows by columns or expressions; [`GroupedFrame::agg`] says what to compute for each group. NULL is a group
+    /// of its own.
+    #[track_caller]
+    pub fn group_by(self, keys: impl Projections) -> GroupedFrame {
+        GroupedFrame { frame: self, keys: list(keys) }
+    }
+
+    /// Aggregates over all rows: one row.
+    #[track_caller]
+    pub fn agg(self, aggregates: impl Projections) -> Frame {
+        self.group_by(Vec::<Expr>::new()).agg(aggregates)
+    }
+
+    /// Sorts. NULL is larger than any value and text sorts by code point, on every database; see [`SortKey`]. A second
+    /// `order_by` sorts again and keeps the earlier order among equals.
+    #[track_caller]
+    pub fn order_by(self, keys: impl IntoSortKeys) -> Frame {
+        let mut list: Vec<SortKey> = Vec::new();
+        keys.collect_keys(&mut list);
+        let checked = if list.is_empty() { Err(no_columns("order_by")) } else { Ok(list) };
+        self.then_or(checked, Verb::OrderBy)
+    }
+
+    /// The first `rows` rows. Which rows those are is only sure after an `order_by` by unique keys.
+    #[track_caller]
+    pub fn limit(self, rows: u64) -> Frame {
+        self.then(|input| Verb::Limit(input, rows))
+    }
+
+    /// Leaves out the first `rows` rows.
+    #[track_caller]
+    pub fn offset(self, rows: u64) -> Frame {
+        self.then(|input| Verb::Offset(input, rows))
+    }
+
+    /// Each different row once, in no order; sort after it.
+    #[track_caller]
+    pub fn distinct(self) -> Frame {
+        self.then(Verb::Distinct)
+    }
+
+    /// Names the relation, so that `col("id").of("name")` means its columns: for self-joins.
+    #[track_caller]
+    pub fn as_(self, name: &str) -> Frame {
+        self.then_or(Ident::new(name), Verb::As)
+    }
+}
+
+/// Grouped rows that wait for their aggregates; made by [`Frame::group_by`].
+#[derive(Debug, Clone)]
+#[must_use = "groups do nothing without `.agg(..)`"]
+pub struct GroupedFrame {
+    frame: Frame,
+    keys: Vec<Expr>,
+}
+
+impl GroupedFrame {
+    /// One row for each group: its keys, then the aggregates. An aggregate without `.as_("name")` is called after its function
+    /// and column, as in `sum_total`.
+    ///
+    /// ```
+    /// use portcullis::{Dialect, avg, col, count, all, table};
+    /// let query = table("orders").group_by("customer_id")
+    ///     .agg((count(all()).as_("orders"), avg(col("total")).as_("mean")))
+    ///     .where_(col("orders").gt(1))
+    ///     .to_sql_for(Dialect::Sqlite)?;
+    /// assert_eq!(query.sql(), concat!(
+    ///     r#"SELECT "customer_id", COUNT(*) AS "orders", AVG("total") AS "mean" FROM "orders" "#,
+    ///     r#"GROUP BY "customer_id" HAVING COUNT(*) > ?1"#));
+    /// # Ok::<(), portcullis::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn agg(self, aggregates: impl Projections) -> Frame {
+        let aggregates = list(aggregates);
+        let keys = self.keys;
+        let checked = if keys.is_empty() && aggregates.is_empty() { Err(no_columns("agg")) } else { Ok(()) };
+        self.frame.then_or(checked, |input, ()| Verb::Aggregate { input, keys, aggregates })
+    }
+}

@@ -1,0 +1,95 @@
+//! Which columns of which tables a plan uses, and for what.
+
+use std::collections::BTreeSet;
+
+use super::resolved::{ColumnId, ColumnInfo, ScanId, ScanInfo, ScanSource};
+use crate::statement::TableAccess;
+use crate::query::TableName;
+
+/// What a column is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Use {
+    Output,
+    Filter,
+    Join,
+    Group,
+    Sort,
+    Assign,
+}
+
+/// Collects uses while names are resolved, so it follows aliases and scopes as the plan does, never the text.
+#[derive(Default)]
+pub(super) struct AccessLog {
+    uses: Vec<(Use, ColumnId)>,
+    everything: Vec<ScanId>,
+}
+
+impl AccessLog {
+    pub(super) fn record(&mut self, for_what: Use, column: ColumnId, columns: &[ColumnInfo]) {
+        let Some(info) = columns.get(column) else { return };
+        if info.scan.is_some() {
+            self.uses.push((for_what, column));
+        } else {
+            self.uses.extend(info.lineage.iter().map(|base| (for_what, *base)));
+        }
+    }
+
+    /// All columns of a table whose columns are not known.
+    pub(super) fn record_everything(&mut self, scan: ScanId) {
+        self.everything.push(scan);
+    }
+
+    /// One entry a table: several scans of one table, as in a self-join, count together.
+    pub(super) fn report(self, columns: &[ColumnInfo], scans: &[ScanInfo]) -> Vec<TableAccess> {
+        let mut tables: Vec<TableAccess> = Vec::new();
+        let mut place_of_scan = Vec::with_capacity(scans.len());
+        for scan in scans {
+            let name = match &scan.source {
+                ScanSource::Table(table) => full_name(table),
+                ScanSource::Raw(_) => {
+                    place_of_scan.push(None);
+                    continue;
+                }
+            };
+            let place = tables.iter().position(|access| access.table == name).unwrap_or_else(|| {
+                tables.push(TableAccess { table: name, ..TableAccess::default() });
+                tables.len() - 1
+            });
+            place_of_scan.push(Some(place));
+        }
+        let mut seen = BTreeSet::new();
+        for (for_what, column) in self.uses {
+            let Some(info) = columns.get(column) else { continue };
+            let place = info.scan.and_then(|scan| place_of_scan.get(scan).copied().flatten());
+            let Some(access) = place.and_then(|place| tables.get_mut(place)) else { continue };
+            if seen.insert((place, for_what, info.name.as_str())) {
+                list(access, for_what).push(info.name.as_str().to_owned());
+            }
+        }
+        for scan in self.everything {
+            let place = place_of_scan.get(scan).copied().flatten();
+            if let Some(access) = place.and_then(|place| tables.get_mut(place)) {
+                access.output.push("*".to_owned());
+            }
+        }
+        tables
+    }
+}
+
+fn list(access: &mut TableAccess, for_what: Use) -> &mut Vec<String> {
+    match for_what {
+        Use::Output => &mut access.output,
+        Use::Filter => &mut access.filter,
+        Use::Join => &mut access.join,
+        Use::Group => &mut access.group,
+        Use::Sort => &mut access.sort,
+        Use::Assign => &mut access.assign,
+    }
+}
+
+pub(super) fn full_name(table: &TableName) -> String {
+    match &table.schema {
+        Some(schema) => format!("{schema}.{}", table.name),
+        None => table.name.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,152 @@
+//! What is known of tables, and the stage that binds a plan's names to it.
+
+mod access;
+mod declare;
+mod nearest;
+mod resolve;
+mod resolve_expr;
+mod resolve_write;
+mod resolved;
+mod scope;
+mod typing;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ident::Ident;
+use crate::query::TableName;
+use crate::types::SqlType;
+
+pub(crate) use resolve::{resolve_frame, resolve_raw};
+pub(crate) use resolve_write::resolve_write;
+pub(crate) use resolve::Segmenter;
+pub(crate) use resolved::{
+    Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, RxKind, ScanId,
+    ScanInfo, ScanSource, SortColumn, each_operand, map_operands,
+};
+
+/// Tables and their columns, as the database's catalogue or `table!` declares them. Cheap to clone.
+///
+/// `db.schema().await` reads it; with it an unknown column or a clash of types is found before anything is sent, and the
+/// message names what was probably meant.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    tables: Arc<HashMap<(Option<String>, String), Arc<TableSchema>>>,
+}
+
+/// One table of a [`Schema`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableSchema {
+    pub(crate) schema: Option<String>,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<ColumnSchema>,
+}
+
+/// One column of a [`TableSchema`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnSchema {
+    pub(crate) name: Ident,
+    pub(crate) sql_type: Option<SqlType>,
+    pub(crate) nullable: bool,
+    /// Text that the database itself compares by code point, so that no COLLATE is needed.
+    pub(crate) binary_text: bool,
+}
+
+impl Schema {
+    pub(crate) fn from_tables(tables: impl IntoIterator<Item = TableSchema>) -> Schema {
+        let tables = tables.into_iter().map(|table| ((table.schema.clone(), table.name.clone()), Arc::new(table)));
+        Schema { tables: Arc::new(tables.collect()) }
+    }
+
+    /// This schema with the tables of `other` added or replaced.
+    pub(crate) fn with(&self, other: &Schema) -> Schema {
+        let mut tables = (*self.tables).clone();
+        tables.extend(other.tables.iter().map(|(key, table)| (key.clone(), Arc::clone(table))));
+        Schema { tables: Arc::new(tables) }
+    }
+
+    /// The tables, in no order.
+    pub fn tables(&self) -> impl Iterator<Item = &TableSchema> {
+        self.tables.values().map(Arc::as_ref)
+    }
+
+    /// The table called `name` in the session's own schema.
+    pub fn table(&self, name: &str) -> Option<&TableSchema> {
+        self.tables.get(&(None, name.to_owned())).map(Arc::as_ref)
+    }
+
+    pub(crate) fn find(&self, table: &TableName) -> Option<&Arc<TableSchema>> {
+        if self.tables.is_empty() {
+            return None;
+        }
+        let key = (table.schema.as_ref().map(|schema| schema.as_str().to_owned()), table.name.as_str().to_owned());
+        self.tables.get(&key)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+}
+
+impl TableSchema {
+    /// The schema that the table was named with, if it was.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns, in the table's order.
+    pub fn columns(&self) -> &[ColumnSchema] {
+        &self.columns
+    }
+
+    /// The column called `name`.
+    pub fn column(&self, name: &str) -> Option<&ColumnSchema> {
+        self.columns.iter().find(|column| column.name.as_str() == name)
+    }
+}
+
+impl ColumnSchema {
+    /// The column's name.
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Its type; `None` for one that the builder has no name for.
+    pub fn sql_type(&self) -> Option<SqlType> {
+        self.sql_type
+    }
+
+    /// Whether it may hold NULL.
+    pub fn nullable(&self) -> bool {
+        self.nullable
+    }
+}
+
+/// Asks for tables' columns: the executor reads them and resolves again; text without a database fails with it.
+pub(crate) fn schema_needed(tables: Vec<TableName>, why: &str) -> Error {
+    let names: Vec<String> = tables.iter().map(|table| format!("{:?}", table.name)).collect();
+    let needs = tables
+        .into_iter()
+        .map(|table| (table.schema.map(|schema| schema.as_str().to_owned()), table.name.as_str().to_owned()))
+        .collect();
+    let message = format!(
+        "{why} needs the columns of {}; call `db.schema().await?` first, or declare the table with `table!`",
+        names.join(", ")
+    );
+    Error::new(ErrorKind::SchemaNeeded, "schema.needed", message).with_needs(needs)
+}
+
+/// Checks that a plan isn't too deep before anything walks it by recursion.
+pub(crate) fn check_depth(depth: u32, limit: u32, what: &str) -> Result<()> {
+    if depth <= limit {
+        return Ok(());
+    }
+    let message = format!("{what} is {depth} levels deep and {limit} are allowed; build it from lists with `all_of`, `any_of` or `in_`, or split it");
+    Err(Error::new(ErrorKind::Limit, "limit.depth", message))
+}

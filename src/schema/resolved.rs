@@ -1,0 +1,337 @@
+//! The resolved plan: relational algebra over numbered columns.
+
+use std::sync::Arc;
+
+use crate::expr::{Aggregate, Arithmetic, Comparison};
+use crate::statement::{StatementKind, TableAccess};
+use crate::ident::Ident;
+use crate::query::{JoinKind, TableName};
+use crate::types::SqlType;
+use crate::value::Bind;
+
+/// A plan whose every name is bound to a column or refused. Made by [`resolve_frame`](super::resolve_frame),
+/// [`resolve_raw`](super::resolve_raw) and [`resolve_write`](super::resolve_write) alone.
+pub(crate) struct ResolvedPlan {
+    pub(super) body: Body,
+    pub(super) facts: Facts,
+}
+
+/// What the later stages may read.
+pub(crate) struct Facts {
+    pub(crate) kind: StatementKind,
+    pub(crate) binds: Vec<Bind>,
+    pub(crate) columns: Vec<ColumnInfo>,
+    pub(crate) scans: Vec<ScanInfo>,
+    pub(crate) tables: Vec<TableAccess>,
+}
+
+pub(crate) enum Body {
+    Query { root: Node, output: Output },
+    Insert { table: TableName, columns: Vec<Ident>, rows: usize },
+    Update { table: TableName, scan: ScanId, set: Vec<(Ident, Rx)>, condition: Option<Rx>, max_affected: Option<u64> },
+    Delete { table: TableName, scan: ScanId, condition: Option<Rx>, max_affected: Option<u64> },
+    Raw(RawStatement),
+}
+
+/// Raw text taken apart at its parameters.
+#[derive(Debug, Clone)]
+pub(crate) struct RawStatement {
+    pub(crate) segments: Vec<RawSegment>,
+    /// The text as written, for the guard's parser.
+    pub(crate) text: Arc<str>,
+    /// The text came through `danger`.
+    pub(crate) unchecked: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum RawSegment {
+    Text(String),
+    Bind(usize),
+}
+
+impl Facts {
+    /// Tables that a parser saw in raw text, whose columns are not known.
+    pub(crate) fn add_tables(&mut self, names: impl IntoIterator<Item = (Option<String>, String)>) {
+        for (schema, name) in names {
+            let table = match schema {
+                Some(schema) => format!("{schema}.{name}"),
+                None => name,
+            };
+            if !self.tables.iter().any(|access| access.table == table) {
+                self.tables.push(TableAccess { table, output: vec!["*".to_owned()], ..TableAccess::default() });
+            }
+        }
+    }
+}
+
+impl ResolvedPlan {
+    pub(crate) fn body(&self) -> &Body {
+        &self.body
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(crate) fn facts_mut(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+
+    pub(crate) fn into_parts(self) -> (Body, Facts) {
+        (self.body, self.facts)
+    }
+}
+
+/// A column, base or computed, unique in its plan.
+pub(crate) type ColumnId = usize;
+
+/// A table, or raw text, as one place of a plan reads it.
+pub(crate) type ScanId = usize;
+
+#[derive(Debug, Clone)]
+pub(crate) struct ColumnInfo {
+    pub(crate) name: Ident,
+    pub(crate) sql_type: Option<SqlType>,
+    pub(crate) nullable: bool,
+    pub(crate) binary_text: bool,
+    /// The table it belongs to, for a base column.
+    pub(crate) scan: Option<ScanId>,
+    /// The base columns that a computed one is made of.
+    pub(crate) lineage: Vec<ColumnId>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ScanInfo {
+    pub(crate) source: ScanSource,
+    /// What it is called in the text if that name is free: the table's name, or that of `as_`.
+    pub(crate) alias: Option<Ident>,
+    /// Its columns are not known.
+    pub(crate) open: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum ScanSource {
+    Table(TableName),
+    Raw(RawStatement),
+}
+
+/// What a query returns.
+pub(crate) enum Output {
+    Columns(Vec<(Ident, ColumnId)>),
+    /// `*` of a table whose columns are not known.
+    Everything,
+}
+
+pub(crate) struct Node {
+    pub(crate) kind: NodeKind,
+}
+
+pub(crate) enum NodeKind {
+    Scan(ScanId),
+    Filter(Box<Node>, Rx),
+    /// Defines computed columns; which columns are visible is the resolver's business and shows in [`Output`] alone.
+    Extend(Box<Node>, Vec<(ColumnId, Rx)>),
+    Aggregate { input: Box<Node>, keys: Vec<ColumnId>, aggregates: Vec<(ColumnId, Rx)> },
+    Join { left: Box<Node>, right: Box<Node>, kind: JoinKind, on: Option<Rx> },
+    Sort(Box<Node>, Vec<SortColumn>),
+    Slice { input: Box<Node>, limit: Option<u64>, offset: u64 },
+    /// Over exactly these columns.
+    Distinct(Box<Node>, Vec<ColumnId>),
+}
+
+impl NodeKind {
+    pub(crate) fn node(self) -> Node {
+        Node { kind: self }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SortColumn {
+    pub(crate) column: ColumnId,
+    pub(crate) descending: bool,
+    pub(crate) nulls_first: bool,
+}
+
+/// A resolved expression; cloning is cheap.
+#[derive(Debug, Clone)]
+pub(crate) struct Rx(pub(crate) Arc<RxNode>);
+
+#[derive(Debug)]
+pub(crate) struct RxNode {
+    pub(crate) kind: RxKind,
+    pub(crate) sql_type: Option<SqlType>,
+    pub(crate) nullable: bool,
+    /// Text whose comparison by code point the database does by itself.
+    pub(crate) binary_text: bool,
+    /// How many nodes it would take when written out.
+    pub(crate) size: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum RxKind {
+    Column(ColumnId),
+    /// A column of a source of the block at hand; made by the compiler's folding, never by the resolver.
+    Source { source: usize, column: ColumnId },
+    Bind(usize),
+    Null,
+    True,
+    False,
+    Not(Rx),
+    Negate(Rx),
+    Arithmetic(Arithmetic, Rx, Rx),
+    Compare(Comparison, Rx, Rx),
+    All(Vec<Rx>),
+    Any(Vec<Rx>),
+    IsNull(Rx, bool),
+    /// The values, all of the type `element`.
+    InList { operand: Rx, list: Vec<usize>, element: SqlType, negated: bool },
+    Between { operand: Rx, low: Rx, high: Rx, negated: bool },
+    /// `escape` is the bind that holds `\`, for the database that must be told.
+    Like { operand: Rx, pattern: usize, escape: usize, negated: bool },
+    Case { arms: Vec<(Rx, Rx)>, otherwise: Option<Rx> },
+    Coalesce(Vec<Rx>),
+    /// `zero` and `scale` are binds that some databases' conversions need.
+    Cast { operand: Rx, to: SqlType, helper: usize },
+    Aggregate { function: Aggregate, operand: Option<Rx> },
+    /// Text under a collation that compares by code point; made by the compiler for databases that need it.
+    ExactText(Rx),
+    /// EXISTS of a relation, compiled apart; the number is that of the compiler's list.
+    Exists { block: usize, negated: bool },
+}
+
+impl Rx {
+    pub(crate) fn new(kind: RxKind, sql_type: Option<SqlType>, nullable: bool) -> Rx {
+        let mut size = 1u32;
+        each_operand(&kind, &mut |operand| size = size.saturating_add(operand.0.size));
+        Rx(Arc::new(RxNode { kind, sql_type, nullable, binary_text: false, size }))
+    }
+
+    pub(crate) fn kind(&self) -> &RxKind {
+        &self.0.kind
+    }
+
+    pub(crate) fn sql_type(&self) -> Option<SqlType> {
+        self.0.sql_type
+    }
+
+    pub(crate) fn nullable(&self) -> bool {
+        self.0.nullable
+    }
+
+    pub(crate) fn column(id: ColumnId, info: &ColumnInfo) -> Rx {
+        Rx(Arc::new(RxNode {
+            kind: RxKind::Column(id),
+            sql_type: info.sql_type,
+            nullable: info.nullable,
+            binary_text: info.binary_text,
+            size: 1,
+        }))
+    }
+
+    /// `text` compared by code point from here on.
+    pub(crate) fn exact_text(text: Rx) -> Rx {
+        let (nullable, size) = (text.nullable(), text.0.size.saturating_add(1));
+        let kind = RxKind::ExactText(text);
+        Rx(Arc::new(RxNode { kind, sql_type: Some(SqlType::Text), nullable, binary_text: true, size }))
+    }
+
+    /// The same column seen through a source.
+    pub(crate) fn source(source: usize, column: ColumnId, info: &ColumnInfo, nullable: bool) -> Rx {
+        Rx(Arc::new(RxNode {
+            kind: RxKind::Source { source, column },
+            sql_type: info.sql_type,
+            nullable,
+            binary_text: info.binary_text,
+            size: 1,
+        }))
+    }
+}
+
+pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
+    match kind {
+        RxKind::Column(_)
+        | RxKind::Source { .. }
+        | RxKind::Bind(_)
+        | RxKind::Null
+        | RxKind::True
+        | RxKind::False
+        | RxKind::Exists { .. } => {}
+        RxKind::Not(one) | RxKind::Negate(one) | RxKind::IsNull(one, _) | RxKind::ExactText(one) => visit(one),
+        RxKind::Arithmetic(_, left, right) | RxKind::Compare(_, left, right) => {
+            visit(left);
+            visit(right);
+        }
+        RxKind::All(many) | RxKind::Any(many) | RxKind::Coalesce(many) => many.iter().for_each(visit),
+        RxKind::InList { operand, .. }
+        | RxKind::Like { operand, .. }
+        | RxKind::Cast { operand, .. } => visit(operand),
+        RxKind::Between { operand, low, high, .. } => {
+            visit(operand);
+            visit(low);
+            visit(high);
+        }
+        RxKind::Case { arms, otherwise } => {
+            for (condition, result) in arms {
+                visit(condition);
+                visit(result);
+            }
+            if let Some(otherwise) = otherwise {
+                visit(otherwise);
+            }
+        }
+        RxKind::Aggregate { operand, .. } => {
+            if let Some(operand) = operand {
+                visit(operand);
+            }
+        }
+    }
+}
+
+/// The same expression over changed operands.
+pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
+    let kind = match rx.kind() {
+        RxKind::Column(_)
+        | RxKind::Source { .. }
+        | RxKind::Bind(_)
+        | RxKind::Null
+        | RxKind::True
+        | RxKind::False
+        | RxKind::Exists { .. } => return rx.clone(),
+        RxKind::Not(one) => RxKind::Not(change(one)),
+        RxKind::Negate(one) => RxKind::Negate(change(one)),
+        RxKind::ExactText(one) => RxKind::ExactText(change(one)),
+        RxKind::IsNull(one, negated) => RxKind::IsNull(change(one), *negated),
+        RxKind::Arithmetic(op, left, right) => RxKind::Arithmetic(*op, change(left), change(right)),
+        RxKind::Compare(op, left, right) => RxKind::Compare(*op, change(left), change(right)),
+        RxKind::All(many) => RxKind::All(many.iter().map(change).collect()),
+        RxKind::Any(many) => RxKind::Any(many.iter().map(change).collect()),
+        RxKind::Coalesce(many) => RxKind::Coalesce(many.iter().map(change).collect()),
+        RxKind::InList { operand, list, element, negated } => {
+            RxKind::InList { operand: change(operand), list: list.clone(), element: *element, negated: *negated }
+        }
+        RxKind::Like { operand, pattern, escape, negated } => {
+            RxKind::Like { operand: change(operand), pattern: *pattern, escape: *escape, negated: *negated }
+        }
+        RxKind::Cast { operand, to, helper } => RxKind::Cast { operand: change(operand), to: *to, helper: *helper },
+        RxKind::Between { operand, low, high, negated } => RxKind::Between {
+            operand: change(operand),
+            low: change(low),
+            high: change(high),
+            negated: *negated,
+        },
+        RxKind::Case { arms, otherwise } => RxKind::Case {
+            arms: arms.iter().map(|(condition, result)| (change(condition), change(result))).collect(),
+            otherwise: otherwise.as_ref().map(&mut *change),
+        },
+        RxKind::Aggregate { function, operand } => {
+            RxKind::Aggregate { function: *function, operand: operand.as_ref().map(change) }
+        }
+    };
+    let mut changed = Rx::new(kind, rx.sql_type(), rx.nullable());
+    if rx.0.binary_text
+        && let Some(node) = Arc::get_mut(&mut changed.0)
+    {
+        node.binary_text = true;
+    }
+    changed
+}

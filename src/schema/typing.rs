@@ -1,0 +1,80 @@
+//! The types of expressions: what fits with what, and what comes out.
+
+use crate::error::{Error, ErrorKind};
+use crate::expr::Arithmetic;
+use crate::types::{Family, SqlType};
+
+/// The common type of two results, as in CASE and COALESCE; `Err` when they don't fit.
+pub(super) fn common(left: Option<SqlType>, right: Option<SqlType>) -> Result<Option<SqlType>, ()> {
+    let (Some(left), Some(right)) = (left, right) else { return Ok(left.or(right)) };
+    if left == right {
+        return Ok(Some(left));
+    }
+    if left.family() != right.family() {
+        return Err(());
+    }
+    Ok(Some(match left.family() {
+        Family::Number => number(left, right),
+        Family::Timestamp => SqlType::TimestampTz,
+        _ => left,
+    }))
+}
+
+/// Floats win over decimals, decimals over integers; integers meet in 64 bits.
+fn number(left: SqlType, right: SqlType) -> SqlType {
+    if left.is_float() || right.is_float() {
+        SqlType::Float64
+    } else if matches!(left, SqlType::Decimal(_)) || matches!(right, SqlType::Decimal(_)) {
+        SqlType::Decimal(None)
+    } else if left == SqlType::UInt64 && right == SqlType::UInt64 {
+        SqlType::UInt64
+    } else {
+        SqlType::Int64
+    }
+}
+
+/// Whether two types compare without a cast.
+pub(super) fn comparable(left: Option<SqlType>, right: Option<SqlType>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => left.family() == right.family(),
+        _ => true,
+    }
+}
+
+/// The type of `left operation right`; `Err` when one of them is no number.
+pub(super) fn arithmetic(
+    operation: Arithmetic,
+    left: Option<SqlType>,
+    right: Option<SqlType>,
+) -> Result<Option<SqlType>, ()> {
+    if [left, right].into_iter().flatten().any(|side| side.family() != Family::Number) {
+        return Err(());
+    }
+    match operation {
+        Arithmetic::Divide => Ok(Some(SqlType::Float64)),
+        Arithmetic::IntegerDivide | Arithmetic::Modulo => {
+            if [left, right].into_iter().flatten().all(SqlType::is_integer) {
+                Ok(Some(SqlType::Int64))
+            } else {
+                Err(())
+            }
+        }
+        Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply => Ok(match (left, right) {
+            (Some(left), Some(right)) => Some(number(left, right)),
+            _ => None,
+        }),
+    }
+}
+
+pub(super) fn clash(what: &str, left: Option<SqlType>, right: Option<SqlType>) -> Error {
+    let name = |side: Option<SqlType>| side.map_or_else(|| "an unknown type".to_owned(), |side| side.to_string());
+    Error::new(
+        ErrorKind::Type,
+        "type.clash",
+        format!("{what} has {} on one side and {} on the other; convert one with `.cast(..)`", name(left), name(right)),
+    )
+}
+
+pub(super) fn wrong(what: &str, wanted: &str, found: SqlType) -> Error {
+    Error::new(ErrorKind::Type, "type.wrong", format!("{what} takes {wanted}, not {found}; convert it with `.cast(..)`"))
+}

@@ -1,0 +1,98 @@
+//! Kinds of statements and handles, and what a statement touches: words that every stage uses.
+
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StatementKind {
+    /// A select written in the builder.
+    Select,
+    /// An insert.
+    Insert,
+    /// An update.
+    Update,
+    /// A delete.
+    Delete,
+    /// Raw SQL that the guard parsed as a single select.
+    RawSelect,
+    /// Any other raw SQL.
+    Raw,
+    /// A read of the catalogue by the crate itself.
+    Catalog,
+    /// An EXPLAIN of a select.
+    Explain,
+    /// The start of a transaction.
+    Begin,
+    /// A commit.
+    Commit,
+    /// A rollback.
+    Rollback,
+}
+
+impl StatementKind {
+    /// The operation as OpenTelemetry's `db.operation.name` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            StatementKind::Select => "SELECT",
+            StatementKind::Insert => "INSERT",
+            StatementKind::Update => "UPDATE",
+            StatementKind::Delete => "DELETE",
+            StatementKind::RawSelect => "RAW SELECT",
+            StatementKind::Raw => "RAW",
+            StatementKind::Catalog => "CATALOG",
+            StatementKind::Explain => "EXPLAIN",
+            StatementKind::Begin => "BEGIN",
+            StatementKind::Commit => "COMMIT",
+            StatementKind::Rollback => "ROLLBACK",
+        }
+    }
+
+    /// True for statements that can change data. Raw SQL that was not parsed as a select counts as a write.
+    pub const fn is_write(self) -> bool {
+        matches!(self, StatementKind::Insert | StatementKind::Update | StatementKind::Delete | StatementKind::Raw)
+    }
+}
+
+/// Whether a handle can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandleKind {
+    /// `Database<ReadOnly>`.
+    ReadOnly,
+    /// `Database<ReadWrite>`.
+    ReadWrite,
+}
+
+impl HandleKind {
+    /// `read-only` or `read-write`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            HandleKind::ReadOnly => "read-only",
+            HandleKind::ReadWrite => "read-write",
+        }
+    }
+}
+
+/// One table of a statement, with the columns by what they are used for. Names are those of the database, not aliases.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct TableAccess {
+    /// The table, with its schema in front and a dot between when one was given.
+    pub table: String,
+    /// Columns whose values are returned. `*` stands for all columns of a table whose columns are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<String>,
+    /// Columns in conditions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<String>,
+    /// Columns in join conditions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub join: Vec<String>,
+    /// Columns in GROUP BY and DISTINCT.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<String>,
+    /// Columns in ORDER BY.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sort: Vec<String>,
+    /// Columns that are written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assign: Vec<String>,
+}
+
