@@ -90,6 +90,25 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        says: "only the SQLite driver names rusqlite; only conn and the drivers name sqlx",
+        check: |sources| {
+            let mut found = only_in("rusqlite", |path| path.starts_with("db/driver/sqlite"), sources);
+            let with_sqlx = |path: &str| path.starts_with("db/driver/") || path.starts_with("conn/");
+            found.extend(only_in("sqlx", with_sqlx, sources));
+            found
+        },
+        broken_by: &[
+            ("db/pool.rs", "use rusqlite::Connection;"),
+            ("error.rs", "impl From<sqlx::Error> for Error {}"),
+            ("db/driver/mysql.rs", "use rusqlite::Connection;"),
+        ],
+        kept_by: &[
+            ("db/driver/sqlite_engine.rs", "use rusqlite::Connection;"),
+            ("conn/mysql.rs", "use sqlx::mysql::MySqlConnectOptions;"),
+            ("db/driver/sqlx_rows.rs", "use sqlx::Row;"),
+        ],
+    },
+    Rule {
         says: "only conn exposes a secret",
         check: |sources| {
             let mut found = only_in("ExposeSecret", |path| path.starts_with("conn"), sources);
