@@ -8,6 +8,7 @@
     reason = "a test that can not go on should stop with a panic"
 )]
 
+mod compile_fail;
 mod dsn;
 mod servers;
 mod source_rules;
