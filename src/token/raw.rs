@@ -31,6 +31,7 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
     let mut count = 0_usize;
     let mut brackets = 0_usize;
     let mut closed = false;
+    let mut last_hyphen = false;
     for token in Tokens::new(sql, dialect) {
         count += 1;
         if count > MAX_TOKENS {
@@ -64,6 +65,10 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
             }
             _ => {}
         }
+        if touches_hyphen(&token, end, last_hyphen, dialect) {
+            return refuse("raw_sql.hyphens", "raw sql holds two hyphens that are no comment here; put a space between them");
+        }
+        last_hyphen = token.is_operator("-");
         let from = *copied.get_or_insert(token.start);
         if token.kind == Kind::Param {
             push_text(&mut segments, sql, from, token.start);
@@ -93,6 +98,12 @@ pub(crate) fn check_text(sql: &str) -> Result<()> {
         return Err(Error::new(ErrorKind::RawSql, code, message));
     }
     Ok(())
+}
+
+/// On MySQL `a--1` is `a - (-1)`, but becomes a comment as soon as white space or the end follows the hyphens, which happens
+/// when the text is taken apart and composed.
+pub(crate) fn touches_hyphen(token: &Token<'_>, end: usize, after_hyphen: bool, dialect: Dialect) -> bool {
+    dialect.is_mysql_family() && after_hyphen && token.start == end && token.is_operator("-")
 }
 
 fn check_token(token: &Token<'_>, dialect: Dialect) -> Result<()> {

@@ -348,7 +348,8 @@ impl Scan<'_> {
     // `-` only when it holds one of `~ ! @ # % ^ & | ` ?`.
     fn postgres_operator_end(&self, start: usize) -> usize {
         let mut end = start;
-        while is_postgres_operator(self.at(end)) && !self.starts_with(end, b"--") && !self.starts_with(end, b"/*") {
+        // SQL: PostgreSQL, an operator has at most 63 bytes. Without a bound a long run of signs would be read again and again.
+        while end - start < 63 && is_postgres_operator(self.at(end)) && !self.starts_with(end, b"--") && !self.starts_with(end, b"/*") {
             end += 1;
         }
         let run = self.bytes.get(start..end).unwrap_or_default();
