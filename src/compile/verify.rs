@@ -8,8 +8,20 @@ use crate::token::{Kind, Tokens};
 
 /// The types whose parentheses may hold digits.
 const SIZED_TYPES: [&[u8]; 14] = [
-    b"DECIMAL", b"NUMERIC", b"CHAR", b"VARCHAR", b"CHARACTER", b"VARYING", b"BINARY", b"VARBINARY", b"DATETIME", b"TIMESTAMP",
-    b"TIME", b"INTERVAL", b"FLOAT", b"BIT",
+    b"DECIMAL",
+    b"NUMERIC",
+    b"CHAR",
+    b"VARCHAR",
+    b"CHARACTER",
+    b"VARYING",
+    b"BINARY",
+    b"VARBINARY",
+    b"DATETIME",
+    b"TIMESTAMP",
+    b"TIME",
+    b"INTERVAL",
+    b"FLOAT",
+    b"BIT",
 ];
 
 /// The one string that compiled text may hold: the escape character of LIKE, which the builder writes itself.
@@ -48,7 +60,9 @@ const fn classes() -> [Class; 256] {
         {
             table[byte] = match byte as u8 {
                 b' ' | b'\n' | b'\t' | b'\r' => Class::Plain,
-                b'(' | b')' | b',' | b'.' | b'*' | b'+' | b'<' | b'>' | b'=' | b'~' | b'!' | b'%' | b'^' | b'|' => Class::Plain,
+                b'(' | b')' | b',' | b'.' | b'*' | b'+' | b'<' | b'>' | b'=' | b'~' | b'!' | b'%' | b'^' | b'|' => {
+                    Class::Plain
+                }
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' => Class::Word,
                 b'0'..=b'9' => Class::Digit,
                 b'"' => Class::DoubleQuote,
@@ -413,7 +427,9 @@ mod tests {
                 }
                 Kind::Positional if dialect.is_mysql_family() => seen[0] += 1,
                 Kind::Positional if sql[token.end()..].starts_with(is_word_sign) => return false,
-                Kind::Positional if !token.text.starts_with(['?', '$']) || token.text.starts_with('$') != (dialect == ALL[0]) => {
+                Kind::Positional
+                    if !token.text.starts_with(['?', '$']) || token.text.starts_with('$') != (dialect == ALL[0]) =>
+                {
                     return false;
                 }
                 Kind::Positional => {
@@ -424,7 +440,8 @@ mod tests {
                     }
                 }
                 Kind::Text => {
-                    if token.text != "'!'" || !before(1).is_some_and(|word| word.is_word("ESCAPE") && word.end() + 1 == token.start)
+                    if token.text != "'!'"
+                        || !before(1).is_some_and(|word| word.is_word("ESCAPE") && word.end() + 1 == token.start)
                         || sql[token.end()..].starts_with(is_word_sign)
                     {
                         return false;

@@ -56,7 +56,9 @@ pub(crate) fn check_read_only(sql: &str, dialect: Dialect) -> Result<RawAccess> 
             .spawn_scoped(scope, || check_plain(&plain, &tokens, dialect))
             .ok()
             .and_then(|thread| thread.join().ok())
-            .unwrap_or_else(|| refuse("raw.thread", "raw sql could not be checked: the machine refused a thread; try again later"))
+            .unwrap_or_else(|| {
+                refuse("raw.thread", "raw sql could not be checked: the machine refused a thread; try again later")
+            })
     })
 }
 
@@ -96,17 +98,26 @@ fn significant_tokens(sql: &str, dialect: Dialect) -> Result<Vec<Token<'_>>> {
                 return refuse("raw.directive", "raw sql holds a comment that a server runs or obeys; remove it");
             }
             Kind::Broken => {
-                return refuse("raw.broken", "raw sql holds a string, name, comment or number without an end; close it");
+                return refuse(
+                    "raw.broken",
+                    "raw sql holds a string, name, comment or number without an end; close it",
+                );
             }
             Kind::Variable => {
-                return refuse("raw.variable", "raw sql holds a user or system variable; write `:name` and bind the value");
+                return refuse(
+                    "raw.variable",
+                    "raw sql holds a user or system variable; write `:name` and bind the value",
+                );
             }
             Kind::Operator if token.text == "(" || token.text == "[" => depth += 1,
             Kind::Operator if token.text == ")" || token.text == "]" => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth > MAX_NESTING {
-            return refuse("raw.too_deep", "raw sql nests more than 32 parentheses; use `with` to name the inner parts");
+            return refuse(
+                "raw.too_deep",
+                "raw sql nests more than 32 parentheses; use `with` to name the inner parts",
+            );
         }
         tokens.push(token);
     }
@@ -143,9 +154,13 @@ fn check_words(tokens: &[Token<'_>], dialect: Dialect) -> Result<()> {
         }
         // SQL: PostgreSQL reads `FROM ONLY t` as table `t` without its children; the parser reads a table named ONLY.
         if dialect == Dialect::Postgres && token.is_word("ONLY") && next.is_some_and(|next| !next.is_word("WITH")) {
-            let fetch = next.is_none_or(|next| next.is_operator(")") || next.is_word("OFFSET") || next.is_word("LIMIT"));
+            let fetch =
+                next.is_none_or(|next| next.is_operator(")") || next.is_word("OFFSET") || next.is_word("LIMIT"));
             if !fetch {
-                return refuse("raw.only", "raw sql holds `only`; name the table without it, or use a read-write handle");
+                return refuse(
+                    "raw.only",
+                    "raw sql holds `only`; name the table without it, or use a read-write handle",
+                );
             }
         }
     }
@@ -166,7 +181,10 @@ fn plain_text(tokens: &[Token<'_>], dialect: Dialect) -> Result<String> {
         }
         after_text = is_text;
         if touches_hyphen(token, end, after_hyphen, dialect) {
-            return refuse("raw.hyphens", "raw sql holds two hyphens that are no comment here; put a space between them");
+            return refuse(
+                "raw.hyphens",
+                "raw sql holds two hyphens that are no comment here; put a space between them",
+            );
         }
         after_hyphen = token.is_operator("-");
         if token.start > end {
@@ -179,10 +197,16 @@ fn plain_text(tokens: &[Token<'_>], dialect: Dialect) -> Result<String> {
             Kind::Param | Kind::Positional => plain.push_str(if dialect == Dialect::Postgres { " $1 " } else { " ? " }),
             Kind::Name => {
                 let Some(name) = decode_name(token.text, dialect) else {
-                    return refuse("raw.name", "raw sql holds a name in the notation `U&`; write it in plain double quotes");
+                    return refuse(
+                        "raw.name",
+                        "raw sql holds a name in the notation `U&`; write it in plain double quotes",
+                    );
                 };
                 if name.is_empty() || name.contains(['"', '`', '\\']) {
-                    return refuse("raw.name", "raw sql holds a quoted name that is empty or has quotes inside; use the builder");
+                    return refuse(
+                        "raw.name",
+                        "raw sql holds a quoted name that is empty or has quotes inside; use the builder",
+                    );
                 }
                 let quote = dialect.name_quote();
                 plain.extend([' ', quote]);

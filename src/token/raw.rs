@@ -66,7 +66,10 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
             _ => {}
         }
         if touches_hyphen(&token, end, last_hyphen, dialect) {
-            return refuse("raw_sql.hyphens", "raw sql holds two hyphens that are no comment here; put a space between them");
+            return refuse(
+                "raw_sql.hyphens",
+                "raw sql holds two hyphens that are no comment here; put a space between them",
+            );
         }
         last_hyphen = token.is_operator("-");
         let from = *copied.get_or_insert(token.start);
@@ -94,7 +97,8 @@ pub(crate) fn check_text(sql: &str) -> Result<()> {
     }
     if let Some(character) = sql.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
         let code = if character == '\0' { "raw_sql.nul" } else { "raw_sql.control" };
-        let message = format!("raw sql holds the control character U+{:04X}; bind the value instead", u32::from(character));
+        let message =
+            format!("raw sql holds the control character U+{:04X}; bind the value instead", u32::from(character));
         return Err(Error::new(ErrorKind::RawSql, code, message));
     }
     Ok(())
@@ -137,8 +141,12 @@ fn check_token(token: &Token<'_>, dialect: Dialect) -> Result<()> {
 fn refuse_broken(token: &Token<'_>) -> Result<()> {
     let mut characters = token.text.chars();
     match (characters.next(), characters.next()) {
-        (Some('/'), Some('*')) => refuse("raw_sql.open_comment", "raw sql holds a comment without an end; close it with `*/`"),
-        (Some('"' | '`' | '['), _) => refuse("raw_sql.open_name", "raw sql holds a quoted name without an end; close its quote"),
+        (Some('/'), Some('*')) => {
+            refuse("raw_sql.open_comment", "raw sql holds a comment without an end; close it with `*/`")
+        }
+        (Some('"' | '`' | '['), _) => {
+            refuse("raw_sql.open_name", "raw sql holds a quoted name without an end; close its quote")
+        }
         (Some(':'), _) => refuse(
             "raw_sql.parameter",
             "raw sql holds a parameter whose name goes on with another character; use letters, digits and `_` only",

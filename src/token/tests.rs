@@ -16,7 +16,9 @@ fn tokens(sql: &str, dialect: Dialect) -> Vec<(Kind, &str)> {
 
 #[test]
 fn literals_names_and_comments_end_where_the_server_ends_them() {
-    use Kind::{Broken, Comment, Directive, Name, Number, Operator, Param, Positional, Semicolon, Text, Variable, Word};
+    use Kind::{
+        Broken, Comment, Directive, Name, Number, Operator, Param, Positional, Semicolon, Text, Variable, Word,
+    };
     let cases: &[(Dialect, &str, &[(Kind, &str)])] = &[
         // Strings.
         (PG, r"'a\' b", &[(Text, r"'a\'"), (Word, "b")]),
@@ -34,7 +36,11 @@ fn literals_names_and_comments_end_where_the_server_ends_them() {
         (PG, "abcE'x'", &[(Word, "abcE"), (Text, "'x'")]),
         (MY, r"'a\' b'", &[(Text, r"'a\' b'")]),
         (MY, r#""a" "b\"c""#, &[(Text, r#""a""#), (Text, r#""b\"c""#)]),
-        (MY, "_utf8mb4'x' N'x' x'41' 0x41", &[(Text, "_utf8mb4'x'"), (Text, "N'x'"), (Text, "x'41'"), (Number, "0x41")]),
+        (
+            MY,
+            "_utf8mb4'x' N'x' x'41' 0x41",
+            &[(Text, "_utf8mb4'x'"), (Text, "N'x'"), (Text, "x'41'"), (Number, "0x41")],
+        ),
         (LITE, r"'a\' b", &[(Text, r"'a\'"), (Word, "b")]),
         (LITE, "x'00' e'x'", &[(Text, "x'00'"), (Word, "e"), (Text, "'x'")]),
         // Names.
@@ -42,21 +48,45 @@ fn literals_names_and_comments_end_where_the_server_ends_them() {
         (MY, "`a``b` 1a", &[(Name, "`a``b`"), (Word, "1a")]),
         (LITE, "[a b] `c` \"d\"", &[(Name, "[a b]"), (Name, "`c`"), (Name, "\"d\"")]),
         // Numbers.
-        (PG, "1 1.5 .5 1e5 1E-5 0x1F 1_000", &[
-            (Number, "1"), (Number, "1.5"), (Number, ".5"), (Number, "1e5"), (Number, "1E-5"), (Number, "0x1F"), (Number, "1_000"),
-        ]),
+        (
+            PG,
+            "1 1.5 .5 1e5 1E-5 0x1F 1_000",
+            &[
+                (Number, "1"),
+                (Number, "1.5"),
+                (Number, ".5"),
+                (Number, "1e5"),
+                (Number, "1E-5"),
+                (Number, "0x1F"),
+                (Number, "1_000"),
+            ],
+        ),
         (PG, "1a", &[(Broken, "1a")]),
         (LITE, "0x1Fz", &[(Broken, "0x1Fz")]),
         // Comments.
         (PG, "--x\ry", &[(Comment, "--x"), (Word, "y")]),
         (LITE, "--x\ry\nz", &[(Comment, "--x\ry"), (Word, "z")]),
-        (MY, "1--2 -- x\n# y\nz", &[
-            (Number, "1"), (Operator, "-"), (Operator, "-"), (Number, "2"), (Comment, "-- x"), (Comment, "# y"), (Word, "z"),
-        ]),
+        (
+            MY,
+            "1--2 -- x\n# y\nz",
+            &[
+                (Number, "1"),
+                (Operator, "-"),
+                (Operator, "-"),
+                (Number, "2"),
+                (Comment, "-- x"),
+                (Comment, "# y"),
+                (Word, "z"),
+            ],
+        ),
         (PG, "/* a /* b */ c */ d", &[(Comment, "/* a /* b */ c */"), (Word, "d")]),
         (MY, "/* a /* b */ c", &[(Comment, "/* a /* b */"), (Word, "c")]),
         (LITE, "/**/a/*/", &[(Comment, "/**/"), (Word, "a"), (Broken, "/*/")]),
-        (MY, "/*!50000 x*/ /*M! y*/ /*+ z */", &[(Directive, "/*!50000 x*/"), (Directive, "/*M! y*/"), (Directive, "/*+ z */")]),
+        (
+            MY,
+            "/*!50000 x*/ /*M! y*/ /*+ z */",
+            &[(Directive, "/*!50000 x*/"), (Directive, "/*M! y*/"), (Directive, "/*+ z */")],
+        ),
         (PG, "a=--x\nb", &[(Word, "a"), (Operator, "="), (Comment, "--x"), (Word, "b")]),
         (PG, "a @-- x", &[(Word, "a"), (Operator, "@"), (Comment, "-- x")]),
         (PG, "a*/* x */b", &[(Word, "a"), (Operator, "*"), (Comment, "/* x */"), (Word, "b")]),
@@ -64,20 +94,48 @@ fn literals_names_and_comments_end_where_the_server_ends_them() {
         (PG, ":a=:b_1", &[(Param, ":a"), (Operator, "="), (Param, ":b_1")]),
         (PG, "a::text", &[(Word, "a"), (Operator, "::"), (Word, "text")]),
         (PG, ":a::text", &[(Param, ":a"), (Operator, "::"), (Word, "text")]),
-        (PG, "a[1:2] a[lo:hi] a[:i]", &[
-            (Word, "a"), (Operator, "["), (Number, "1"), (Operator, ":"), (Number, "2"), (Operator, "]"),
-            (Word, "a"), (Operator, "["), (Word, "lo"), (Operator, ":"), (Word, "hi"), (Operator, "]"),
-            (Word, "a"), (Operator, "["), (Param, ":i"), (Operator, "]"),
-        ]),
+        (
+            PG,
+            "a[1:2] a[lo:hi] a[:i]",
+            &[
+                (Word, "a"),
+                (Operator, "["),
+                (Number, "1"),
+                (Operator, ":"),
+                (Number, "2"),
+                (Operator, "]"),
+                (Word, "a"),
+                (Operator, "["),
+                (Word, "lo"),
+                (Operator, ":"),
+                (Word, "hi"),
+                (Operator, "]"),
+                (Word, "a"),
+                (Operator, "["),
+                (Param, ":i"),
+                (Operator, "]"),
+            ],
+        ),
         (PG, "$1 $2x", &[(Positional, "$1"), (Broken, "$2x")]),
         (PG, "a ?| b @> c", &[(Word, "a"), (Operator, "?|"), (Word, "b"), (Operator, "@>"), (Word, "c")]),
         (PG, "a<-1", &[(Word, "a"), (Operator, "<"), (Operator, "-"), (Number, "1")]),
-        (MY, "? @x @@global.y :a := b", &[
-            (Positional, "?"), (Variable, "@x"), (Variable, "@@global.y"), (Param, ":a"), (Operator, ":="), (Word, "b"),
-        ]),
-        (LITE, "? ?12 @x $y :z", &[
-            (Positional, "?"), (Positional, "?12"), (Positional, "@x"), (Positional, "$y"), (Param, ":z"),
-        ]),
+        (
+            MY,
+            "? @x @@global.y :a := b",
+            &[
+                (Positional, "?"),
+                (Variable, "@x"),
+                (Variable, "@@global.y"),
+                (Param, ":a"),
+                (Operator, ":="),
+                (Word, "b"),
+            ],
+        ),
+        (
+            LITE,
+            "? ?12 @x $y :z",
+            &[(Positional, "?"), (Positional, "?12"), (Positional, "@x"), (Positional, "$y"), (Param, ":z")],
+        ),
         (PG, ":a$ :aé", &[(Broken, ":a$"), (Broken, ":aé")]),
         (PG, "a;b", &[(Word, "a"), (Semicolon, ";"), (Word, "b")]),
         (LITE, "\u{feff}a\u{feff}", &[(Word, "a\u{feff}")]),
@@ -109,7 +167,10 @@ fn shown(sql: &str, dialect: Dialect) -> String {
 fn raw_sql_splits_into_text_and_named_parameters() {
     assert_eq!(shown("select * from t where id = :id", PG), "[select * from t where id = ]<id>");
     assert_eq!(shown(":a+:b", PG), "<a>[+]<b>");
-    assert_eq!(shown("select ':a', \":b\", a::int /* :c */ , :d -- :e", PG), "[select ':a', \":b\", a::int /* :c */ , ]<d>");
+    assert_eq!(
+        shown("select ':a', \":b\", a::int /* :c */ , :d -- :e", PG),
+        "[select ':a', \":b\", a::int /* :c */ , ]<d>"
+    );
     assert_eq!(shown("-- head\nselect :x ; -- tail\n ;", LITE), "[select ]<x>");
     assert_eq!(shown("select a[lo:hi], a[1:2], a[ : 2]", PG), "[select a[lo:hi], a[1:2], a[ : 2]]");
     assert_eq!(shown("select 'a;b', $$;$$ from t;", PG), "[select 'a;b', $$;$$ from t]");
@@ -167,7 +228,12 @@ fn raw_sql_is_refused_with_a_code_that_says_why() {
                 continue;
             }
             let error = named_parameters(sql, *dialect).unwrap_err();
-            assert_eq!((error.kind(), error.code()), (ErrorKind::RawSql, *code), "{dialect}: {}", &sql[..sql.len().min(60)]);
+            assert_eq!(
+                (error.kind(), error.code()),
+                (ErrorKind::RawSql, *code),
+                "{dialect}: {}",
+                &sql[..sql.len().min(60)]
+            );
             assert!(!error.to_string().contains("drop"), "{error}");
         }
     }
@@ -218,8 +284,9 @@ fn is_space(text: &str) -> bool {
 
 fn awkward() -> impl Strategy<Value = String> {
     let parts = proptest::sample::select(vec![
-        "'", "\"", "`", "[", "]", "\\", "$", "$$", "$a$", "/*", "*/", "--", "-- ", "#", ";", ":", "::", ":a", ":=", "?", "?1", "@x",
-        "e'", "U&'", "U&\"", "x'", "_utf8'", "1", "1.", ".5", "1e", "0x", "a", "é", "名", " ", "\n", "\r", "\u{feff}", "(", ")", "+",
+        "'", "\"", "`", "[", "]", "\\", "$", "$$", "$a$", "/*", "*/", "--", "-- ", "#", ";", ":", "::", ":a", ":=",
+        "?", "?1", "@x", "e'", "U&'", "U&\"", "x'", "_utf8'", "1", "1.", ".5", "1e", "0x", "a", "é", "名", " ", "\n",
+        "\r", "\u{feff}", "(", ")", "+",
     ]);
     prop_oneof![proptest::collection::vec(parts, 0..24).prop_map(|parts| parts.concat()), any::<String>()]
 }
