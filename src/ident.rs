@@ -112,7 +112,11 @@ fn check(name: &str) -> Result<()> {
             }
             Some(Class::Hyphen) => {}
             Some(Class::Dollar) if opens_dollar(bytes.get(position + 1..).unwrap_or_default()) => {
-                return refuse("ident.dollar", name, "holds a dollar sign that starts a placeholder or a quote; remove it");
+                return refuse(
+                    "ident.dollar",
+                    name,
+                    "holds a dollar sign that starts a placeholder or a quote; remove it",
+                );
             }
             Some(Class::Dollar) => {}
             None => plain = false,
@@ -152,10 +156,7 @@ fn check_beyond_ascii(name: &str) -> Result<()> {
 }
 
 fn is_mark(category: GeneralCategory) -> bool {
-    matches!(
-        category,
-        GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark | GeneralCategory::EnclosingMark
-    )
+    matches!(category, GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark | GeneralCategory::EnclosingMark)
 }
 
 /// Controls, formats, private use, unassigned and every white space but the plain space.

@@ -21,10 +21,13 @@ use sqlparser::parser::Parser;
 
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::token::{Kind, MAX_TOKENS, Token, Tokens, check_text, decode_name};
+use crate::token::{Kind, MAX_TOKENS, Token, Tokens, check_text, decode_name, touches_hyphen};
 
 /// How deep parentheses may nest: the parser and the walk recurse on them.
 const MAX_NESTING: usize = 32;
+
+/// The stack of the thread that parses.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Words that no read-only select needs, whatever the parser makes of them. Quoted, they are names and pass.
 const REFUSED_WORDS: [&str; 7] = ["INTO", "INSERT", "UPDATE", "DELETE", "MERGE", "OUTFILE", "DUMPFILE"];
@@ -45,9 +48,24 @@ pub(crate) fn check_read_only(sql: &str, dialect: Dialect) -> Result<RawAccess> 
     let tokens = significant_tokens(sql, dialect)?;
     check_words(&tokens, dialect)?;
     let plain = plain_text(&tokens, dialect)?;
+    // The parser recurses with large frames: a debug build overflows a common stack of 2 MiB within its own depth limit. Its
+    // tree is walked and dropped there too.
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || check_plain(&plain, &tokens, dialect))
+            .ok()
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_else(|| {
+                refuse("raw.thread", "raw sql could not be checked: the machine refused a thread; try again later")
+            })
+    })
+}
+
+fn check_plain(plain: &str, tokens: &[Token<'_>], dialect: Dialect) -> Result<RawAccess> {
     let mut statements = Parser::new(parser_dialect(dialect))
         .with_recursion_limit(MAX_NESTING + 16)
-        .try_with_sql(&plain)
+        .try_with_sql(plain)
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|_| {
             // The parser's own message quotes the text.
@@ -63,7 +81,7 @@ pub(crate) fn check_read_only(sql: &str, dialect: Dialect) -> Result<RawAccess> 
     let Statement::Query(query) = &statement else { return not_a_select() };
     let mut walk = walk::Walk::new(dialect);
     walk.query(query, 0)?;
-    check_calls(&tokens, dialect, &walk.aliases)?;
+    check_calls(tokens, dialect, &walk.aliases)?;
     Ok(RawAccess { tables: walk.tables })
 }
 
@@ -80,17 +98,26 @@ fn significant_tokens(sql: &str, dialect: Dialect) -> Result<Vec<Token<'_>>> {
                 return refuse("raw.directive", "raw sql holds a comment that a server runs or obeys; remove it");
             }
             Kind::Broken => {
-                return refuse("raw.broken", "raw sql holds a string, name, comment or number without an end; close it");
+                return refuse(
+                    "raw.broken",
+                    "raw sql holds a string, name, comment or number without an end; close it",
+                );
             }
             Kind::Variable => {
-                return refuse("raw.variable", "raw sql holds a user or system variable; write `:name` and bind the value");
+                return refuse(
+                    "raw.variable",
+                    "raw sql holds a user or system variable; write `:name` and bind the value",
+                );
             }
             Kind::Operator if token.text == "(" || token.text == "[" => depth += 1,
             Kind::Operator if token.text == ")" || token.text == "]" => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth > MAX_NESTING {
-            return refuse("raw.too_deep", "raw sql nests more than 32 parentheses; use `with` to name the inner parts");
+            return refuse(
+                "raw.too_deep",
+                "raw sql nests more than 32 parentheses; use `with` to name the inner parts",
+            );
         }
         tokens.push(token);
     }
@@ -127,9 +154,13 @@ fn check_words(tokens: &[Token<'_>], dialect: Dialect) -> Result<()> {
         }
         // SQL: PostgreSQL reads `FROM ONLY t` as table `t` without its children; the parser reads a table named ONLY.
         if dialect == Dialect::Postgres && token.is_word("ONLY") && next.is_some_and(|next| !next.is_word("WITH")) {
-            let fetch = next.is_none_or(|next| next.is_operator(")") || next.is_word("OFFSET") || next.is_word("LIMIT"));
+            let fetch =
+                next.is_none_or(|next| next.is_operator(")") || next.is_word("OFFSET") || next.is_word("LIMIT"));
             if !fetch {
-                return refuse("raw.only", "raw sql holds `only`; name the table without it, or use a read-write handle");
+                return refuse(
+                    "raw.only",
+                    "raw sql holds `only`; name the table without it, or use a read-write handle",
+                );
             }
         }
     }
@@ -141,13 +172,21 @@ fn plain_text(tokens: &[Token<'_>], dialect: Dialect) -> Result<String> {
     let mut plain = String::new();
     let mut end = 0;
     let mut after_text = false;
-    for token in tokens {
+    let mut after_hyphen = false;
+    for (position, token) in tokens.iter().enumerate() {
         let is_text = token.kind == Kind::Text;
         // Adjacent strings are one string on PostgreSQL and MySQL; the parser would take the second for an alias.
         if is_text && after_text && dialect != Dialect::Sqlite {
             continue;
         }
         after_text = is_text;
+        if touches_hyphen(token, end, after_hyphen, dialect) {
+            return refuse(
+                "raw.hyphens",
+                "raw sql holds two hyphens that are no comment here; put a space between them",
+            );
+        }
+        after_hyphen = token.is_operator("-");
         if token.start > end {
             plain.push(' ');
         }
@@ -158,20 +197,51 @@ fn plain_text(tokens: &[Token<'_>], dialect: Dialect) -> Result<String> {
             Kind::Param | Kind::Positional => plain.push_str(if dialect == Dialect::Postgres { " $1 " } else { " ? " }),
             Kind::Name => {
                 let Some(name) = decode_name(token.text, dialect) else {
-                    return refuse("raw.name", "raw sql holds a name in the notation `U&`; write it in plain double quotes");
+                    return refuse(
+                        "raw.name",
+                        "raw sql holds a name in the notation `U&`; write it in plain double quotes",
+                    );
                 };
                 if name.is_empty() || name.contains(['"', '`', '\\']) {
-                    return refuse("raw.name", "raw sql holds a quoted name that is empty or has quotes inside; use the builder");
+                    return refuse(
+                        "raw.name",
+                        "raw sql holds a quoted name that is empty or has quotes inside; use the builder",
+                    );
                 }
                 let quote = dialect.name_quote();
                 plain.extend([' ', quote]);
                 plain.push_str(&name);
                 plain.extend([quote, ' ']);
             }
+            // The parser has its own idea of white space beyond ASCII, and of these signs.
+            Kind::Word if !token.text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$')) => {
+                return refuse("raw.name", "raw sql holds a bare name with unusual characters; quote it");
+            }
+            Kind::Operator if token.text.contains(['$', '`', '\\', '{', '}', '\'', '"']) || !token.text.is_ascii() => {
+                return refuse("raw.sign", "raw sql holds a sign that no select needs; remove it");
+            }
+            // SQL: MySQL, `a mod b` is `a % b`; the parser takes the word for an alias.
+            Kind::Word
+                if dialect.is_mysql_family()
+                    && token.is_word("MOD")
+                    && !tokens.get(position + 1).is_some_and(|next| next.is_operator("(")) =>
+            {
+                plain.push_str(" % ");
+            }
+            // SQL: SQLite, `a is b` compares any two operands, null with null.
+            Kind::Word if dialect == Dialect::Sqlite && token.is_word("IS") && compares(tokens, position + 1) => {
+                plain.push_str(" = ");
+            }
             _ => plain.push_str(token.text),
         }
     }
     Ok(plain)
+}
+
+/// True when what follows `is` is an operand and not one of the fixed words, which the parser knows.
+fn compares(tokens: &[Token<'_>], after: usize) -> bool {
+    let after = if tokens.get(after).is_some_and(|token| token.is_word("NOT")) { after + 1 } else { after };
+    tokens.get(after).is_some_and(|token| !["NULL", "TRUE", "FALSE", "DISTINCT"].iter().any(|word| token.is_word(word)))
 }
 
 /// Every word before a parenthesis must be an allowed function, a keyword that takes one, a sized type or an alias with

@@ -31,6 +31,7 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
     let mut count = 0_usize;
     let mut brackets = 0_usize;
     let mut closed = false;
+    let mut last_hyphen = false;
     for token in Tokens::new(sql, dialect) {
         count += 1;
         if count > MAX_TOKENS {
@@ -64,6 +65,13 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
             }
             _ => {}
         }
+        if touches_hyphen(&token, end, last_hyphen, dialect) {
+            return refuse(
+                "raw_sql.hyphens",
+                "raw sql holds two hyphens that are no comment here; put a space between them",
+            );
+        }
+        last_hyphen = token.is_operator("-");
         let from = *copied.get_or_insert(token.start);
         if token.kind == Kind::Param {
             push_text(&mut segments, sql, from, token.start);
@@ -89,10 +97,17 @@ pub(crate) fn check_text(sql: &str) -> Result<()> {
     }
     if let Some(character) = sql.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
         let code = if character == '\0' { "raw_sql.nul" } else { "raw_sql.control" };
-        let message = format!("raw sql holds the control character U+{:04X}; bind the value instead", u32::from(character));
+        let message =
+            format!("raw sql holds the control character U+{:04X}; bind the value instead", u32::from(character));
         return Err(Error::new(ErrorKind::RawSql, code, message));
     }
     Ok(())
+}
+
+/// On MySQL `a--1` is `a - (-1)`, but becomes a comment as soon as white space or the end follows the hyphens, which happens
+/// when the text is taken apart and composed.
+pub(crate) fn touches_hyphen(token: &Token<'_>, end: usize, after_hyphen: bool, dialect: Dialect) -> bool {
+    dialect.is_mysql_family() && after_hyphen && token.start == end && token.is_operator("-")
 }
 
 fn check_token(token: &Token<'_>, dialect: Dialect) -> Result<()> {
@@ -126,8 +141,12 @@ fn check_token(token: &Token<'_>, dialect: Dialect) -> Result<()> {
 fn refuse_broken(token: &Token<'_>) -> Result<()> {
     let mut characters = token.text.chars();
     match (characters.next(), characters.next()) {
-        (Some('/'), Some('*')) => refuse("raw_sql.open_comment", "raw sql holds a comment without an end; close it with `*/`"),
-        (Some('"' | '`' | '['), _) => refuse("raw_sql.open_name", "raw sql holds a quoted name without an end; close its quote"),
+        (Some('/'), Some('*')) => {
+            refuse("raw_sql.open_comment", "raw sql holds a comment without an end; close it with `*/`")
+        }
+        (Some('"' | '`' | '['), _) => {
+            refuse("raw_sql.open_name", "raw sql holds a quoted name without an end; close its quote")
+        }
         (Some(':'), _) => refuse(
             "raw_sql.parameter",
             "raw sql holds a parameter whose name goes on with another character; use letters, digits and `_` only",

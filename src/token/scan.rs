@@ -308,11 +308,7 @@ impl Scan<'_> {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' if !self.is_operand_end(start) => {
                 let end = self.run(start + 1, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
                 // `:a$` and `:aé` would make the placeholder touch another word.
-                if self.is_word_byte(self.at(end)) {
-                    (Kind::Broken, self.word_end(end))
-                } else {
-                    (Kind::Param, end)
-                }
+                if self.is_word_byte(self.at(end)) { (Kind::Broken, self.word_end(end)) } else { (Kind::Param, end) }
             }
             _ => (Kind::Operator, start + 1),
         }
@@ -348,7 +344,12 @@ impl Scan<'_> {
     // `-` only when it holds one of `~ ! @ # % ^ & | ` ?`.
     fn postgres_operator_end(&self, start: usize) -> usize {
         let mut end = start;
-        while is_postgres_operator(self.at(end)) && !self.starts_with(end, b"--") && !self.starts_with(end, b"/*") {
+        // SQL: PostgreSQL, an operator has at most 63 bytes. Without a bound a long run of signs would be read again and again.
+        while end - start < 63
+            && is_postgres_operator(self.at(end))
+            && !self.starts_with(end, b"--")
+            && !self.starts_with(end, b"/*")
+        {
             end += 1;
         }
         let run = self.bytes.get(start..end).unwrap_or_default();

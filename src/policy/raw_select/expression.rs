@@ -2,8 +2,8 @@
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, JsonReturningClause, OrderByExpr, Subscript, TypedString, UnaryOperator, WindowFrame,
-    WindowFrameBound, WindowSpec, WindowType,
+    FunctionArgumentList, FunctionArguments, JsonReturningClause, OrderByExpr, Subscript, TypedString, UnaryOperator,
+    WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
 
 use super::walk::{Walk, plain_wildcard, refuse_type, unknown};
@@ -158,7 +158,8 @@ impl Walk {
     }
 
     fn function<'a>(&mut self, function: &'a Function, left: &mut Left<'a>, depth: usize) -> Result<()> {
-        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment: _, over } = function;
+        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment: _, over } =
+            function;
         if *uses_odbc_syntax || !matches!(parameters, FunctionArguments::None) {
             return unknown("this form of a call");
         }

@@ -13,7 +13,7 @@ pub(super) const PAREN_KEYWORDS: &[&str] = &[
     "on", "or", "over", "overlay", "partition", "position", "preceding", "regexp", "right", "rlike", "rollup", "row", "select",
     "sets", "similar", "some", "substring", "then", "to", "trim", "union", "using", "values", "when", "where", "with", "within",
     "xor", "convert", "div", "mod", "binary", "glob", "force", "use", "ignore", "index", "key", "match",
-    "against", "of", "separator", "recursive", "groups", "range",
+    "against", "of", "separator", "recursive", "groups", "range", "bernoulli", "system",
 ];
 
 #[rustfmt::skip]

@@ -27,9 +27,7 @@ pub(super) fn is_sized(name: &str) -> bool {
 pub(super) fn is_allowed(mut data_type: &DataType) -> bool {
     loop {
         return match data_type {
-            DataType::Array(
-                ArrayElemTypeDef::SquareBracket(inner, _) | ArrayElemTypeDef::Qualified(inner, _),
-            ) => {
+            DataType::Array(ArrayElemTypeDef::SquareBracket(inner, _) | ArrayElemTypeDef::Qualified(inner, _)) => {
                 data_type = inner;
                 continue;
             }

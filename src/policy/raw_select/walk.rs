@@ -3,9 +3,9 @@
 
 use sqlparser::ast::{
     Cte, Distinct, Fetch, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator, LimitClause,
-    NamedWindowDefinition, NamedWindowExpr, ObjectName, ObjectNamePart, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, TableAlias, TableFactor, TableFunctionArgs,
-    TableSampleKind, TableWithJoins, WildcardAdditionalOptions, With,
+    NamedWindowDefinition, NamedWindowExpr, ObjectName, ObjectNamePart, Offset, OrderBy, OrderByExpr, OrderByKind,
+    Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, TableAlias,
+    TableFactor, TableFunctionArgs, TableSampleKind, TableWithJoins, WildcardAdditionalOptions, With,
 };
 
 use super::{functions, not_a_select, refuse, types};
@@ -20,7 +20,8 @@ const NEVER_TABLES: &[&str] =
     &["only", "lateral", "rows", "row", "table", "values", "select", "with", "unnest", "json_table", "xmltable"];
 
 /// Tables that are really functions, or that show raw pages.
-const REFUSED_TABLES: &[&str] = &["dbstat", "sqlite_dbpage", "sqlite_stmt", "bytecode", "tables_used", "fsdir", "csv", "zipfile"];
+const REFUSED_TABLES: &[&str] =
+    &["dbstat", "sqlite_dbpage", "sqlite_stmt", "bytecode", "tables_used", "fsdir", "csv", "zipfile"];
 
 pub(super) struct Walk {
     pub(super) dialect: Dialect,
@@ -136,7 +137,9 @@ impl Walk {
                     self.set(right, depth + 1)?;
                     body = left;
                 }
-                SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => return not_a_select(),
+                SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                    return not_a_select();
+                }
                 SetExpr::Table(_) => return refuse("raw.table", "raw sql holds `table t`; write `select * from t`"),
             }
         }
@@ -170,7 +173,10 @@ impl Walk {
             flavor,
         } = select;
         if into.is_some() {
-            return refuse("raw.into", "raw sql on a read-only handle writes with `select into`; use a read-write handle");
+            return refuse(
+                "raw.into",
+                "raw sql on a read-only handle writes with `select into`; use a read-write handle",
+            );
         }
         let modified = select_modifiers.as_ref().is_some_and(|modifiers| modifiers.is_any_set());
         if !optimizer_hints.is_empty() || modified {
@@ -198,7 +204,9 @@ impl Walk {
             match item {
                 SelectItem::UnnamedExpr(expr) => self.expression(expr, depth)?,
                 SelectItem::ExprWithAlias { expr, alias: _ } => self.expression(expr, depth)?,
-                SelectItem::ExprWithAliases { expr: _, aliases: _ } => return unknown("several aliases of one expression"),
+                SelectItem::ExprWithAliases { expr: _, aliases: _ } => {
+                    return unknown("several aliases of one expression");
+                }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), options)
                 | SelectItem::Wildcard(options) => plain_wildcard(options)?,
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(expr), options) => {
@@ -359,7 +367,8 @@ impl Walk {
         if table.quote_style.is_none() && NEVER_TABLES.contains(&lower.as_str()) {
             return unknown("this form of a table");
         }
-        if self.dialect == Dialect::Sqlite && (lower.starts_with("pragma_") || REFUSED_TABLES.contains(&lower.as_str())) {
+        if self.dialect == Dialect::Sqlite && (lower.starts_with("pragma_") || REFUSED_TABLES.contains(&lower.as_str()))
+        {
             return Err(refuse_relation(&table.value));
         }
         let hidden = |name: &String| match self.dialect {
@@ -429,8 +438,15 @@ impl Walk {
 }
 
 pub(super) fn plain_wildcard(options: &WildcardAdditionalOptions) -> Result<()> {
-    let WildcardAdditionalOptions { wildcard_token: _, opt_ilike, opt_exclude, opt_except, opt_replace, opt_rename, opt_alias } =
-        options;
+    let WildcardAdditionalOptions {
+        wildcard_token: _,
+        opt_ilike,
+        opt_exclude,
+        opt_except,
+        opt_replace,
+        opt_rename,
+        opt_alias,
+    } = options;
     if opt_ilike.is_some()
         || opt_exclude.is_some()
         || opt_except.is_some()
@@ -444,17 +460,22 @@ pub(super) fn plain_wildcard(options: &WildcardAdditionalOptions) -> Result<()> 
 }
 
 fn refuse_relation(name: &str) -> Error {
-    let message = format!("raw sql on a read-only handle reads {}, which is not a table; use the builder", show_name(name));
+    let message =
+        format!("raw sql on a read-only handle reads {}, which is not a table; use the builder", show_name(name));
     Error::new(ErrorKind::Policy, "raw.relation", message)
 }
 
 pub(super) fn refuse_type<T>() -> Result<T> {
-    refuse("raw.type", "raw sql on a read-only handle casts to a type that the database doesn't bring itself; cast to text")
+    refuse(
+        "raw.type",
+        "raw sql on a read-only handle casts to a type that the database doesn't bring itself; cast to text",
+    )
 }
 
 /// What the walk doesn't know to be harmless is refused.
 pub(super) fn unknown<T>(what: &'static str) -> Result<T> {
-    let message =
-        format!("raw sql on a read-only handle holds {what}, which is not on the list; use the builder, or a read-write handle");
+    let message = format!(
+        "raw sql on a read-only handle holds {what}, which is not on the list; use the builder, or a read-write handle"
+    );
     Err(Error::new(ErrorKind::Policy, "raw.unknown", message))
 }
