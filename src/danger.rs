@@ -3,6 +3,8 @@
 //! Each says what it gives up. None is needed in ordinary use.
 
 use crate::conn::Dsn;
+use crate::db::{Database, Mode};
+use crate::query::RawSql;
 
 /// Encrypts, but with whoever answers: the server's certificate is not verified.
 ///
@@ -52,4 +54,25 @@ pub fn skip_host_name_check(dsn: Dsn) -> Dsn {
 #[must_use]
 pub fn plaintext_to_remote_host(dsn: Dsn) -> Dsn {
     dsn.without_encryption()
+}
+
+/// A raw statement whose text was made at run time.
+///
+/// Gives up the promise that no value is part of SQL text: whoever influences `sql` decides what the database does. The other
+/// checks stay: one statement, named parameters, and on a read-only handle a single harmless SELECT.
+///
+/// ```
+/// use portcullis::{Database, ReadWrite, danger};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> portcullis::Result<()> {
+/// let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
+/// let report = String::from("SELECT 1 AS one"); // from a file that only operators can change
+/// assert_eq!(danger::unchecked_sql(&db, &report).collect().await?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn unchecked_sql<M: Mode>(db: &Database<M>, sql: &str) -> RawSql {
+    db.unchecked_sql(sql)
 }

@@ -47,6 +47,17 @@ impl Ident {
         Ok(Ident(Text::Fixed(name)))
     }
 
+    /// A name that the database's own catalogue reports. It may be odder than what [`Ident::new`] takes; what could end a quoted
+    /// name is doubled where it is written, and control characters, which no message or log should hold, are refused here.
+    pub(crate) fn from_catalog(name: &str) -> Result<Ident> {
+        if name.is_empty() || name.chars().any(char::is_control) {
+            let message =
+                format!("the database has a column {} whose name can't be written; rename it", show_name(name));
+            return Err(Error::new(ErrorKind::Name, "ident.catalog", message));
+        }
+        Ok(Ident(Text::Shared(name.into())))
+    }
+
     /// The name, unquoted.
     pub fn as_str(&self) -> &str {
         match &self.0 {

@@ -21,32 +21,35 @@ mod types;
 mod value;
 
 // The pipeline, in order: a module imports only what stands above it.
-mod expr;
-mod query;
-mod schema;
-mod policy;
 mod compile;
-mod hook;
 mod conn;
-mod row;
-mod db;
 pub mod danger;
+mod db;
+mod expr;
+mod hook;
+mod policy;
+mod query;
+mod row;
+mod schema;
 
 pub use crate::conn::{Dsn, SecretProvider};
+pub use crate::db::{
+    Database, DatabaseBuilder, Mode, QueryText, ReadOnly, ReadOnlyReport, ReadWrite, RowStream, Transaction,
+};
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::expr::{
-    All, Case, Column, ColumnType, CountOperand, Expr, Operand, OperandFor, SortKey, Summable, all, all_of, any_of, avg, case,
-    coalesce, col, count, count_distinct, family, lit, max, min, not, sum,
+    All, Case, Column, ColumnType, CountOperand, Expr, Operand, OperandFor, SortKey, Summable, all, all_of, any_of,
+    avg, case, coalesce, col, count, count_distinct, family, lit, max, min, not, sum,
 };
 pub use crate::hook::{
-    AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer, Statements,
-    Subject, TraceLayer,
+    AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer,
+    Statements, Subject, TraceLayer,
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn,
-    Projections, RawSql, TableName, Update, in_schema, on, table, using,
+    DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoNames, IntoRow, IntoSortKeys, IntoTable,
+    JoinOn, Projections, RawSql, TableName, Update, in_schema, on, table, using,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, Schema, TableSchema};

@@ -95,4 +95,3 @@ pub struct TableAccess {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assign: Vec<String>,
 }
-

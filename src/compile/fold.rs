@@ -6,8 +6,8 @@ use crate::expr::Comparison;
 use crate::ident::Ident;
 use crate::query::{JoinKind, TableName};
 use crate::schema::{
-    ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawStatement, Rx, RxKind, ScanId, ScanSource, SortColumn, map_operands,
-    schema_needed,
+    ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawStatement, Rx, RxKind, ScanId, ScanSource, SortColumn,
+    map_operands, schema_needed,
 };
 use crate::types::{Family, SqlType};
 
@@ -109,7 +109,9 @@ impl<'a> Folder<'a> {
         match output {
             Output::Everything => {
                 let direct = block.sources.iter().any(|source| {
-                    self.sources.get(*source).is_some_and(|source| !matches!(source.kind, SourceKind::Block(_) | SourceKind::Union(_)))
+                    self.sources
+                        .get(*source)
+                        .is_some_and(|source| !matches!(source.kind, SourceKind::Block(_) | SourceKind::Union(_)))
                 });
                 if !direct || block.group.is_some() {
                     return Err(self.columns_needed());
@@ -150,7 +152,8 @@ impl<'a> Folder<'a> {
             })
             .collect();
         if tables.is_empty() {
-            let message = "this chain needs the columns of the raw SQL; name them with `.select([..])` after `into_frame`";
+            let message =
+                "this chain needs the columns of the raw SQL; name them with `.select([..])` after `into_frame`";
             return Error::new(ErrorKind::Plan, "raw.columns", message);
         }
         schema_needed(tables, "this chain")
@@ -622,7 +625,8 @@ impl<'a> Folder<'a> {
 }
 
 fn has_bind(rx: &Rx) -> bool {
-    let mut found = matches!(rx.kind(), RxKind::Bind(_) | RxKind::Like { .. } | RxKind::InList { .. } | RxKind::Cast { .. });
+    let mut found =
+        matches!(rx.kind(), RxKind::Bind(_) | RxKind::Like { .. } | RxKind::InList { .. } | RxKind::Cast { .. });
     crate::schema::each_operand(rx.kind(), &mut |operand| found = found || has_bind(operand));
     found
 }

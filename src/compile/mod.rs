@@ -8,10 +8,12 @@ pub(crate) mod verify;
 use std::sync::Arc;
 
 use crate::dialect::Dialect;
-use crate::error::{Error, ErrorKind, Result};
-use crate::statement::{StatementKind, TableAccess};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::policy::GuardedPlan;
 use crate::schema::{Body, Facts, Output};
+use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 use crate::value::Bind;
 
@@ -21,18 +23,10 @@ use lower::{Lowering, Rendered};
 
 /// The database that a plan is compiled for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'a> {
+pub(crate) struct Target {
     pub(crate) dialect: Dialect,
     /// The database compares text by code point by itself.
     pub(crate) binary_text: bool,
-    /// Keeps the target from outliving what was learnt of the server.
-    pub(crate) server: std::marker::PhantomData<&'a ()>,
-}
-
-impl Target<'_> {
-    pub(crate) fn new(dialect: Dialect, binary_text: bool) -> Target<'static> {
-        Target { dialect, binary_text, server: std::marker::PhantomData }
-    }
 }
 
 /// A statement ready to run: text with placeholders only, and its binds. Made by [`compile`] alone.
@@ -56,10 +50,6 @@ pub(crate) struct ResultColumn {
 impl CompiledQuery {
     pub(crate) fn sql(&self) -> &Arc<str> {
         &self.sql
-    }
-
-    pub(crate) fn binds(&self) -> &[Bind] {
-        &self.binds
     }
 
     pub(crate) fn into_binds(self) -> Vec<Bind> {
@@ -88,7 +78,9 @@ impl CompiledQuery {
 
     /// FNV-1a of the text: the text has no values, so statements that differ in values only have the same.
     pub(crate) fn fingerprint(&self) -> u64 {
-        self.sql.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        self.sql
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 
     /// The same statement as the subject of an EXPLAIN.
@@ -107,7 +99,7 @@ impl CompiledQuery {
 ///
 /// [`ErrorKind::Unsupported`] for a feature that the database lacks and that can't be emulated exactly,
 /// [`ErrorKind::SchemaNeeded`] when the text depends on a column's type that is not known, [`ErrorKind::Limit`].
-pub(crate) fn compile(plan: GuardedPlan, target: Target<'_>) -> Result<CompiledQuery> {
+pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery> {
     let (body, mut facts) = plan.into_parts();
     let binds = std::mem::take(&mut facts.binds);
     let mut columns = None;
@@ -118,26 +110,28 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target<'_>) -> Result<CompiledQ
             let block = folder.query(root, output)?;
             if let (Projection::Columns(list), Output::Columns(_)) = (&block.projection, output) {
                 let list = list.iter();
-                columns =
-                    Some(list.map(|(name, _, rx)| ResultColumn { name: name.as_str().to_owned(), sql_type: rx.sql_type() }).collect());
+                columns = Some(
+                    list.map(|(name, _, rx)| ResultColumn { name: name.as_str().to_owned(), sql_type: rx.sql_type() })
+                        .collect(),
+                );
             }
-            Lowering::new(target, folder, &facts, binds).query(&block)?
+            Lowering::new(target, folder, binds).query(&block)?
         }
         Body::Insert { table, columns, rows } => {
             let folder = Folder::new(&facts, Capabilities::of(target.dialect));
-            Lowering::new(target, folder, &facts, binds).insert(table, columns, *rows)?
+            Lowering::new(target, folder, binds).insert(table, columns, *rows)?
         }
         Body::Update { table, scan, set, condition, max_affected: most } => {
             max_affected = *most;
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
             let block = folder.target(*scan)?;
-            Lowering::new(target, folder, &facts, binds).update(table, &block, set, condition.as_ref())?
+            Lowering::new(target, folder, binds).update(table, &block, set, condition.as_ref())?
         }
         Body::Delete { table, scan, condition, max_affected: most } => {
             max_affected = *most;
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
             let block = folder.target(*scan)?;
-            Lowering::new(target, folder, &facts, binds).delete(table, &block, condition.as_ref())?
+            Lowering::new(target, folder, binds).delete(table, &block, condition.as_ref())?
         }
         Body::Raw(statement) => lower::raw(target, binds, statement)?,
     };
@@ -146,24 +140,12 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target<'_>) -> Result<CompiledQ
 
 fn finish(
     rendered: Rendered,
-    target: Target<'_>,
+    target: Target,
     facts: Facts,
     columns: Option<Arc<[ResultColumn]>>,
     max_affected: Option<u64>,
 ) -> Result<CompiledQuery> {
     let Rendered { sql, binds, skip } = rendered;
     verify::verify(&sql, target.dialect, binds.len(), &skip)?;
-    Ok(CompiledQuery {
-        sql: sql.into(),
-        binds,
-        columns,
-        kind: facts.kind,
-        tables: facts.tables.into(),
-        max_affected,
-    })
-}
-
-/// Names a feature that a database lacks.
-pub(crate) fn unsupported(dialect: Dialect, feature: &str, instead: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, "feature.unsupported", format!("{dialect} has no {feature}; {instead}"))
+    Ok(CompiledQuery { sql: sql.into(), binds, columns, kind: facts.kind, tables: facts.tables.into(), max_affected })
 }

@@ -218,6 +218,11 @@ impl DatabaseBuilder {
         Ok(Database { runner: Arc::new(runner), mode: PhantomData })
     }
 
+    /// The tables that the builder was told of.
+    pub(super) fn known_schema(&self) -> Schema {
+        self.schema.clone()
+    }
+
     /// Opens the session that keeps a database in memory alive; it can write, because a read-only one can't create it.
     async fn anchor(&self, session: &Session) -> Result<Arc<Anchor>> {
         let name = format!("portcullis-{}", uuid::Uuid::new_v4().simple());

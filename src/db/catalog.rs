@@ -124,9 +124,11 @@ impl Runner {
             tables.entry(column.table).or_default().push(described);
         }
         let own = schema.map(str::to_owned);
-        Ok(Schema::from_tables(
-            tables.into_iter().map(|(name, columns)| TableSchema { schema: own.clone(), name, columns }),
-        ))
+        Ok(Schema::from_tables(tables.into_iter().map(|(name, columns)| TableSchema {
+            schema: own.clone(),
+            name,
+            columns,
+        })))
     }
 }
 

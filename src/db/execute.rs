@@ -95,7 +95,11 @@ pub(super) struct Care {
 
 impl Runner {
     /// Compiles a plan and runs it, with the hooks around both.
-    pub(super) async fn run(self: &Arc<Self>, plan: Plan<'_>, sink: Box<dyn RowSink>) -> Result<(Box<dyn RowSink>, Done)> {
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        plan: Plan<'_>,
+        sink: Box<dyn RowSink>,
+    ) -> Result<(Box<dyn RowSink>, Done)> {
         let (flight, statement, care) = self.enter(plan, |query| query).await?;
         flight.run(&statement, care, sink).await
     }
@@ -204,7 +208,8 @@ impl Runner {
             Some(pooled) => with_deadline(self.core.statement_timeout, pooled.connection.control(control)).await,
             None => Err(lost()),
         };
-        let outcome = outcome_of(&result.as_ref().map(|()| Done::default()).map_err(Clone::clone), flight.started.elapsed());
+        let outcome =
+            outcome_of(&result.as_ref().map(|()| Done::default()).map_err(Clone::clone), flight.started.elapsed());
         flight.end(outcome).await;
         result.and_then(|()| refusal.map_or(Ok(()), Err))
     }

@@ -126,7 +126,8 @@ impl Runner {
 
     pub(super) fn of(origin: Option<&Origin>) -> Result<Arc<Runner>> {
         let origin = origin.ok_or_else(|| {
-            let message = "the frame has no database; start it with `db.table(..)`, or turn it into text with `to_sql_for`";
+            let message =
+                "the frame has no database; start it with `db.table(..)`, or turn it into text with `to_sql_for`";
             Error::new(ErrorKind::Plan, "plan.no_database", message)
         })?;
         Arc::clone(&origin.0).downcast::<Runner>().map_err(|_| Error::internal("handle.origin"))
@@ -234,6 +235,12 @@ impl<M: Mode> Database<M> {
     #[track_caller]
     pub fn sql(&self, sql: &'static str) -> RawSql {
         RawSql::new(RawSource::Fixed(sql), Some(self.runner.origin()))
+    }
+
+    /// See [`danger::unchecked_sql`](crate::danger::unchecked_sql).
+    #[track_caller]
+    pub(crate) fn unchecked_sql(&self, sql: &str) -> RawSql {
+        RawSql::new(RawSource::Unchecked(sql.into()), Some(self.runner.origin()))
     }
 
     /// The same handle, its statements running on behalf of `subject`: hooks see it and count by it.

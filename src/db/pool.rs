@@ -52,7 +52,9 @@ impl Manager {
                 use super::driver::sqlite::{SqliteLocation, SqliteSession};
                 use crate::conn::SqliteLocation as Place;
                 let location = match (self.dsn.sqlite_path(), &self.memory) {
-                    (Some(Place::File { path, create }), _) => SqliteLocation::File { path: path.clone(), create: *create },
+                    (Some(Place::File { path, create }), _) => {
+                        SqliteLocation::File { path: path.clone(), create: *create }
+                    }
                     (_, Some(name)) => SqliteLocation::Memory(name.clone()),
                     _ => return Err(Error::internal("pool.sqlite")),
                 };

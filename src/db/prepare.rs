@@ -5,7 +5,7 @@ use crate::compile::{CompiledQuery, Target, compile};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, guard};
-use crate::query::{Frame, RawSource, RawText, Relation, Verb, Write, WriteKind};
+use crate::query::{Frame, RawText, Relation, Verb, Write, WriteKind};
 use crate::schema::{RawSegment, RawStatement, ResolvedPlan, Schema, resolve_frame, resolve_raw, resolve_write};
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 use crate::token::{Segment, named_parameters};
@@ -102,8 +102,7 @@ fn segments(text: &RawText, dialect: Dialect) -> Result<RawStatement> {
         let message = format!("`:{}` is bound and does not occur in the text; leave it out", clean(name));
         return Err(raw_error("raw_sql.not_used", message));
     }
-    let unchecked = matches!(text.sql, RawSource::Unchecked(_));
-    Ok(RawStatement { segments, text: sql.into(), unchecked })
+    Ok(RawStatement { segments, text: sql.into() })
 }
 
 fn raw_error(code: &'static str, message: String) -> Error {
@@ -120,7 +119,7 @@ pub(super) fn compile_plan(
     schema: &Schema,
     policy: &Policy,
     handle: HandleKind,
-    target: Target<'_>,
+    target: Target,
 ) -> Result<CompiledQuery> {
     let resolved = plan.resolve(schema, target.dialect)?;
     let guarded = guard(resolved, policy, handle, target.dialect)?;
@@ -134,7 +133,7 @@ impl Runner {
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
     pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
         let core = &self.core;
-        let target = Target::new(core.server.dialect, core.server.binary_text);
+        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text };
         let mut refreshed = false;
         for _ in 0..MAX_READS {
             let schema = core.schema();

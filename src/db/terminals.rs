@@ -183,7 +183,7 @@ impl Frame {
     pub fn to_sql(&self) -> Result<QueryText> {
         let runner = self.runner()?;
         let core = &runner.core;
-        let target = Target::new(core.server.dialect, core.server.binary_text);
+        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text };
         let query = compile_plan(&Plan::Frame(self), &core.schema(), &core.policy, core.kind, target)?;
         Ok(QueryText::of(&query))
     }
@@ -204,7 +204,7 @@ impl Frame {
     ///
     /// As [`Frame::to_sql`].
     pub fn to_sql_with(&self, dialect: Dialect, schema: &Schema) -> Result<QueryText> {
-        let target = Target::new(dialect, dialect == Dialect::Sqlite);
+        let target = Target { dialect: dialect, binary_text: dialect == Dialect::Sqlite };
         let plan = Plan::Frame(self);
         Ok(QueryText::of(&compile_plan(&plan, schema, &Policy::default(), HandleKind::ReadOnly, target)?))
     }

@@ -47,6 +47,25 @@ pub(super) struct TransactionState {
 }
 
 impl TransactionState {
+    /// A transaction that has begun on `object`.
+    pub(super) fn started(object: Object<Manager>) -> TransactionState {
+        TransactionState { id: Uuid::now_v7(), session: Arc::new(Mutex::new(Some(object))) }
+    }
+
+    /// Takes the session out, so that the transaction can be ended.
+    pub(super) async fn take(&self) -> Result<Object<Manager>> {
+        self.hold().await?.take().ok_or_else(|| Error::internal("transaction.hold"))
+    }
+
+    /// Closes the session, if it is still there: the database rolls back.
+    pub(super) fn discard(&self) {
+        if let Ok(mut session) = self.session.try_lock()
+            && let Some(object) = session.take()
+        {
+            drop(Object::take(object));
+        }
+    }
+
     /// The transaction's session, for one statement; statements of one transaction wait for each other.
     pub(super) async fn hold(&self) -> Result<OwnedMutexGuard<Option<Object<Manager>>>> {
         let guard = Arc::clone(&self.session).lock_owned().await;
@@ -97,7 +116,12 @@ impl Drop for Controlled {
 
 impl Runner {
     /// [`Runner::control`] with the session closed if the caller goes away or the control fails.
-    async fn control_guarded(&self, kind: StatementKind, held: Held, control: Control) -> (Option<Held>, Result<()>) {
+    pub(super) async fn control_guarded(
+        &self,
+        kind: StatementKind,
+        held: Held,
+        control: Control,
+    ) -> (Option<Held>, Result<()>) {
         let mut controlled = Controlled(Some(held));
         let result = self.control(kind, &mut controlled.0, control).await;
         match result {
@@ -146,9 +170,7 @@ impl<M: Mode> Transaction<M> {
 
     async fn end(self, kind: StatementKind, control: Control) -> Result<()> {
         let Some(state) = self.runner.transaction.clone() else { return Err(Error::internal("transaction.state")) };
-        let mut guard = state.hold().await?;
-        let Some(object) = guard.take() else { return Err(Error::internal("transaction.hold")) };
-        drop(guard);
+        let object = state.take().await?;
         let (held, result) = self.runner.control_guarded(kind, Held::Pooled(object), control).await;
         // Ended well, the session goes back into the pool.
         drop(held);
@@ -193,13 +215,7 @@ impl<M: Mode> Drop for Transaction<M> {
                     drop(runner.control_guarded(StatementKind::Rollback, held, Control::Rollback).await);
                 });
             }
-            Err(_) => {
-                if let Ok(mut session) = state.session.try_lock()
-                    && let Some(object) = session.take()
-                {
-                    drop(Object::take(object));
-                }
-            }
+            Err(_) => state.discard(),
         }
     }
 }

@@ -189,9 +189,7 @@ impl Expr {
     pub fn of(self, relation: &str) -> Expr {
         match self.kind() {
             Kind::Column { name, declared, .. } => match Ident::new(relation) {
-                Ok(table) => {
-                    Expr::make(Kind::Column { table: Some(table), name: name.clone(), declared: *declared })
-                }
+                Ok(table) => Expr::make(Kind::Column { table: Some(table), name: name.clone(), declared: *declared }),
                 Err(error) => Expr::invalid(error),
             },
             Kind::Invalid(_) => self,

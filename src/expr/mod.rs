@@ -16,7 +16,8 @@ use crate::value::Bind;
 
 pub use column::{Column, ColumnType};
 pub use functions::{
-    All, Case, CountOperand, all, all_of, any_of, avg, case, coalesce, col, count, count_distinct, lit, max, min, not, sum,
+    All, Case, CountOperand, all, all_of, any_of, avg, case, coalesce, col, count, count_distinct, lit, max, min, not,
+    sum,
 };
 pub use operand::{Operand, OperandFor, Summable, family};
 pub use sort::SortKey;
@@ -45,7 +46,11 @@ pub(crate) struct Node {
 }
 
 pub(crate) enum Kind {
-    Column { table: Option<Ident>, name: Ident, declared: Option<Declared> },
+    Column {
+        table: Option<Ident>,
+        name: Ident,
+        declared: Option<Declared>,
+    },
     Literal(Bind),
     /// NULL, where a write sets it; not to be had as an operand.
     Null,
@@ -55,14 +60,38 @@ pub(crate) enum Kind {
     Compare(Comparison, Expr, Expr),
     All(Vec<Expr>),
     Any(Vec<Expr>),
-    IsNull { operand: Expr, negated: bool },
-    In { operand: Expr, list: Vec<Bind>, list_type: SqlType, negated: bool },
-    Between { operand: Expr, low: Expr, high: Expr, negated: bool },
-    Like { operand: Expr, pattern: Pattern, text: String, negated: bool },
-    Case { arms: Vec<(Expr, Expr)>, otherwise: Option<Expr> },
+    IsNull {
+        operand: Expr,
+        negated: bool,
+    },
+    In {
+        operand: Expr,
+        list: Vec<Bind>,
+        list_type: SqlType,
+        negated: bool,
+    },
+    Between {
+        operand: Expr,
+        low: Expr,
+        high: Expr,
+        negated: bool,
+    },
+    Like {
+        operand: Expr,
+        pattern: Pattern,
+        text: String,
+        negated: bool,
+    },
+    Case {
+        arms: Vec<(Expr, Expr)>,
+        otherwise: Option<Expr>,
+    },
     Coalesce(Vec<Expr>),
     Cast(Expr, SqlType),
-    Aggregate { function: Aggregate, operand: Option<Expr> },
+    Aggregate {
+        function: Aggregate,
+        operand: Option<Expr>,
+    },
     Alias(Expr, Ident),
     /// `*` of the relation: legal in `select` and in `count`.
     Everything,

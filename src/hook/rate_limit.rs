@@ -16,8 +16,8 @@ use governor::{Quota, RateLimiter};
 
 use super::clock::LONGEST;
 use super::{Clock, Hook, QueryContext, Subject};
-use crate::statement::{HandleKind, StatementKind};
 use crate::error::{Error, ErrorKind, Result, show_name};
+use crate::statement::{HandleKind, StatementKind};
 
 /// One named rule of a [`RateLimitLayer`]: how many statements, in what time, counted for whom.
 ///

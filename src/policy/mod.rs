@@ -4,8 +4,8 @@ pub(crate) mod raw_select;
 
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::statement::{HandleKind, StatementKind};
 use crate::schema::{Body, Facts, RawStatement, ResolvedPlan, ScanSource};
+use crate::statement::{HandleKind, StatementKind};
 
 /// The rules of a handle. There are none to set yet: what a handle's kind implies always holds.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,12 @@ impl GuardedPlan {
 /// # Errors
 ///
 /// [`ErrorKind::Policy`] for a write on a read-only handle and for raw SQL there that isn't a single, harmless SELECT.
-pub(crate) fn guard(mut plan: ResolvedPlan, _policy: &Policy, handle: HandleKind, dialect: Dialect) -> Result<GuardedPlan> {
+pub(crate) fn guard(
+    mut plan: ResolvedPlan,
+    _policy: &Policy,
+    handle: HandleKind,
+    dialect: Dialect,
+) -> Result<GuardedPlan> {
     if handle == HandleKind::ReadOnly {
         if plan.facts().kind.is_write() && plan.facts().kind != StatementKind::Raw {
             return Err(write_on_read_only());

@@ -55,7 +55,8 @@ impl Frame {
     /// Leaves columns out; the others stay.
     #[track_caller]
     pub fn drop(self, names: impl IntoNames) -> Frame {
-        let names = names.into_names().and_then(|names| if names.is_empty() { Err(no_columns("drop")) } else { Ok(names) });
+        let names =
+            names.into_names().and_then(|names| if names.is_empty() { Err(no_columns("drop")) } else { Ok(names) });
         self.then_or(names, Verb::Drop)
     }
 

@@ -323,10 +323,9 @@ fn condition_needed(verb: &str, table: &Ident, condition: bool, all_rows: bool) 
             "write.no_condition",
             format!("the {verb} of {table:?} has no condition; write `.where_(..)`, or `.all_rows()` for every row"),
         ),
-        (true, true) => (
-            "write.all_rows",
-            format!("the {verb} of {table:?} has a condition and `all_rows`; leave one out"),
-        ),
+        (true, true) => {
+            ("write.all_rows", format!("the {verb} of {table:?} has a condition and `all_rows`; leave one out"))
+        }
         _ => return None,
     };
     Some(Error::new(ErrorKind::Policy, code, message).with_table(table.as_str()))

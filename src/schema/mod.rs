@@ -20,10 +20,9 @@ use crate::types::SqlType;
 
 pub(crate) use resolve::{resolve_frame, resolve_raw};
 pub(crate) use resolve_write::resolve_write;
-pub(crate) use resolve::Segmenter;
 pub(crate) use resolved::{
-    Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, RxKind, ScanId,
-    ScanInfo, ScanSource, SortColumn, each_operand, map_operands,
+    Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, RxKind,
+    ScanId, ScanSource, SortColumn, each_operand, map_operands,
 };
 
 /// Tables and their columns, as the database's catalogue or `table!` declares them. Cheap to clone.
@@ -156,6 +155,8 @@ pub(crate) fn check_depth(depth: u32, limit: u32, what: &str) -> Result<()> {
     if depth <= limit {
         return Ok(());
     }
-    let message = format!("{what} is {depth} levels deep and {limit} are allowed; build it from lists with `all_of`, `any_of` or `in_`, or split it");
+    let message = format!(
+        "{what} is {depth} levels deep and {limit} are allowed; build it from lists with `all_of`, `any_of` or `in_`, or split it"
+    );
     Err(Error::new(ErrorKind::Limit, "limit.depth", message))
 }

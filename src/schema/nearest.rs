@@ -7,11 +7,12 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> V
     let mut found: Vec<(usize, &str)> = known
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
-            let distance = if lower.len() > 2 && wanted.len() > 2 && (lower.contains(&wanted) || wanted.contains(&lower)) {
-                1
-            } else {
-                distance(&wanted, &lower)
-            };
+            let distance =
+                if lower.len() > 2 && wanted.len() > 2 && (lower.contains(&wanted) || wanted.contains(&lower)) {
+                    1
+                } else {
+                    distance(&wanted, &lower)
+                };
             (distance <= allowed).then_some((distance, candidate))
         })
         .collect();

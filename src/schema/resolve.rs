@@ -5,16 +5,16 @@ use std::sync::Arc;
 use super::access::{AccessLog, Use};
 use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
 use super::resolved::{
-    Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, ScanId, ScanInfo,
-    ScanSource, SortColumn,
+    Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, ScanId,
+    ScanInfo, ScanSource, SortColumn,
 };
 use super::scope::{Item, Open, Scope};
 use super::{Schema, check_depth, schema_needed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Comparison, Declared, Expr, Kind, SortKey};
-use crate::statement::StatementKind;
 use crate::ident::Ident;
 use crate::query::{Frame, JoinKind, JoinOn, Matching, RawText, Relation, TableName, Verb};
+use crate::statement::StatementKind;
 use crate::types::SqlType;
 use crate::value::Bind;
 
@@ -151,7 +151,8 @@ impl<'a> Resolver<'a> {
                 for (from, to) in names {
                     let position = scope.position(from)?;
                     if from != to && scope.visible.iter().any(|item| item.name == *to) {
-                        let message = format!("there is a column {to:?} already; drop it first, or choose another name");
+                        let message =
+                            format!("there is a column {to:?} already; drop it first, or choose another name");
                         return Err(Error::new(ErrorKind::Schema, "rename.taken", message).with_column(to.as_str()));
                     }
                     if let Some(item) = scope.visible.get_mut(position) {
@@ -183,7 +184,8 @@ impl<'a> Resolver<'a> {
             Verb::OrderBy(input, keys) => {
                 let (node, scope) = self.relation(input)?;
                 let mut defined = Vec::new();
-                let sorted: Result<Vec<SortColumn>> = keys.iter().map(|key| self.sort_key(key, &scope, &mut defined)).collect();
+                let sorted: Result<Vec<SortColumn>> =
+                    keys.iter().map(|key| self.sort_key(key, &scope, &mut defined)).collect();
                 let sorted = self.or_note(sorted, relation)?.unwrap_or_default();
                 Ok((NodeKind::Sort(Box::new(extend(node, defined)), sorted).node(), scope))
             }
@@ -228,7 +230,14 @@ impl<'a> Resolver<'a> {
         let mut scope = Scope::default();
         let mut add = |resolver: &mut Self, name: Ident, sql_type, nullable, binary_text| {
             let id = resolver.columns.len();
-            let info = ColumnInfo { name: name.clone(), sql_type, nullable, binary_text, scan: Some(scan), lineage: Vec::new() };
+            let info = ColumnInfo {
+                name: name.clone(),
+                sql_type,
+                nullable,
+                binary_text,
+                scan: Some(scan),
+                lineage: Vec::new(),
+            };
             resolver.columns.push(info);
             scope.visible.push(Item { original: name.clone(), name, relation: Some(table.name.clone()), id });
         };
@@ -286,7 +295,8 @@ impl<'a> Resolver<'a> {
         match self.scans.get(open.scan).map(|scan| &scan.source) {
             Some(ScanSource::Table(table)) => Err(schema_needed(vec![table.clone()], what)),
             _ => {
-                let message = format!("{what} needs the columns of the raw SQL; name them with `.select([..])` before it");
+                let message =
+                    format!("{what} needs the columns of the raw SQL; name them with `.select([..])` before it");
                 Err(Error::new(ErrorKind::Plan, "raw.columns", message))
             }
         }
@@ -465,7 +475,13 @@ impl<'a> Resolver<'a> {
         (node, scope)
     }
 
-    fn join(&mut self, left: &Arc<Relation>, right: &Arc<Relation>, kind: JoinKind, on: &JoinOn) -> Result<(Node, Scope)> {
+    fn join(
+        &mut self,
+        left: &Arc<Relation>,
+        right: &Arc<Relation>,
+        kind: JoinKind,
+        on: &JoinOn,
+    ) -> Result<(Node, Scope)> {
         let (left_node, mut left_scope) = self.relation(left)?;
         let (right_node, mut right_scope) = self.relation(right)?;
         let mut needed = Vec::new();
@@ -601,7 +617,9 @@ impl<'a> Resolver<'a> {
                         "the join gives two columns {:?}; choose another ending with `on(..).suffix(\"_x\")`, or rename one before",
                         item.name
                     );
-                    return Err(Error::new(ErrorKind::Schema, "join.collision", message).with_column(item.name.as_str()));
+                    return Err(
+                        Error::new(ErrorKind::Schema, "join.collision", message).with_column(item.name.as_str())
+                    );
                 }
             }
             visible.push(item);
@@ -624,7 +642,8 @@ impl<'a> Resolver<'a> {
 fn refuse_repeated(visible: &[Item]) -> Result<()> {
     for (position, item) in visible.iter().enumerate() {
         if visible.iter().take(position).any(|before| before.name == item.name) {
-            let message = format!("two columns of the result are called {:?}; rename one with `.as_(\"..\")`", item.name);
+            let message =
+                format!("two columns of the result are called {:?}; rename one with `.as_(\"..\")`", item.name);
             return Err(Error::new(ErrorKind::Plan, "plan.repeated_column", message).with_column(item.name.as_str()));
         }
     }

@@ -53,7 +53,8 @@ impl Resolver<'_> {
     fn walk(&mut self, expr: &Expr, scope: &Scope, place: Place<'_>) -> Result<Rx> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            let message = format!("the statement's expressions have more than {MAX_NODES} nodes; split it, or use `in_`");
+            let message =
+                format!("the statement's expressions have more than {MAX_NODES} nodes; split it, or use `in_`");
             return Err(Error::new(ErrorKind::Limit, "limit.nodes", message));
         }
         match expr.kind() {
@@ -111,7 +112,8 @@ impl Resolver<'_> {
         if let Aggregates::Allowed { keys } = place.aggregates {
             // A typed leaf names its table; after grouping, the key's own name is enough.
             let key = keys.visible.iter().find(|item| {
-                item.name == *name && (relation.is_none() || item.relation.is_none() || item.relation.as_ref() == relation)
+                item.name == *name
+                    && (relation.is_none() || item.relation.is_none() || item.relation.as_ref() == relation)
             });
             return match key {
                 Some(item) => Ok(self.use_column(item.id, place.use_for)),
@@ -144,7 +146,7 @@ impl Resolver<'_> {
         };
         let id = match found {
             Found::Column(id) => id,
-            Found::Open(scan, _) => self.open_column(scan, name, declared),
+            Found::Open(scan) => self.open_column(scan, name, declared),
         };
         if let (Some(declared), Some(info)) = (declared, self.columns.get(id))
             && let Some(known) = info.sql_type
@@ -200,7 +202,8 @@ impl Resolver<'_> {
         let left = self.walk(left, scope, place)?;
         let right = self.walk(right, scope, place)?;
         let (left, right) = self.adapt_pair(left, right);
-        let integer_literal = |rx: &Rx| matches!(rx.kind(), RxKind::Bind(_)) && rx.sql_type().is_some_and(SqlType::is_integer);
+        let integer_literal =
+            |rx: &Rx| matches!(rx.kind(), RxKind::Bind(_)) && rx.sql_type().is_some_and(SqlType::is_integer);
         let unknown = left.sql_type().is_none() || right.sql_type().is_none();
         let depends = match operation {
             Arithmetic::Divide => false,
@@ -219,7 +222,8 @@ impl Resolver<'_> {
                 _ => "numbers",
             };
             let odd = |rx: &Rx| {
-                rx.sql_type().filter(|found| found.family() != Family::Number || (wanted == "integers" && !found.is_integer()))
+                rx.sql_type()
+                    .filter(|found| found.family() != Family::Number || (wanted == "integers" && !found.is_integer()))
             };
             match odd(&left).or_else(|| odd(&right)) {
                 Some(found) => typing::wrong(&symbol, wanted, found),
@@ -230,7 +234,8 @@ impl Resolver<'_> {
             (operation, right.kind())
             && self.binds.get(*id).is_some_and(|bind| is_zero(&bind.value))
         {
-            let message = format!("`{}` divides by the constant zero; divide by a column, or leave it out", operation.symbol());
+            let message =
+                format!("`{}` divides by the constant zero; divide by a column, or leave it out", operation.symbol());
             return Err(Error::new(ErrorKind::Plan, "expr.zero", message));
         }
         let divides = matches!(operation, Arithmetic::Divide | Arithmetic::IntegerDivide | Arithmetic::Modulo);
@@ -334,13 +339,7 @@ impl Resolver<'_> {
         Ok(Rx::new(RxKind::Like { operand, pattern, escape, negated }, Some(SqlType::Bool), nullable))
     }
 
-    fn case(
-        &mut self,
-        arms: &[(Expr, Expr)],
-        otherwise: Option<&Expr>,
-        scope: &Scope,
-        place: Place<'_>,
-    ) -> Result<Rx> {
+    fn case(&mut self, arms: &[(Expr, Expr)], otherwise: Option<&Expr>, scope: &Scope, place: Place<'_>) -> Result<Rx> {
         let mut conditions = Vec::with_capacity(arms.len());
         let mut results = Vec::with_capacity(arms.len() + 1);
         for (condition, result) in arms {
@@ -379,7 +378,8 @@ impl Resolver<'_> {
         let list: Vec<Rx> = list.into_iter().map(|rx| self.adapt(rx, leading)).collect();
         let mut sql_type = None;
         for rx in &list {
-            sql_type = typing::common(sql_type, rx.sql_type()).map_err(|()| typing::clash(what, sql_type, rx.sql_type()))?;
+            sql_type =
+                typing::common(sql_type, rx.sql_type()).map_err(|()| typing::clash(what, sql_type, rx.sql_type()))?;
         }
         Ok((list, sql_type))
     }
@@ -405,11 +405,18 @@ impl Resolver<'_> {
         Ok(Rx::new(RxKind::Cast { operand, to, helper }, Some(to), nullable))
     }
 
-    fn aggregate(&mut self, function: Aggregate, operand: Option<&Expr>, scope: &Scope, place: Place<'_>) -> Result<Rx> {
+    fn aggregate(
+        &mut self,
+        function: Aggregate,
+        operand: Option<&Expr>,
+        scope: &Scope,
+        place: Place<'_>,
+    ) -> Result<Rx> {
         match place.aggregates {
             Aggregates::Allowed { .. } => {}
             Aggregates::Inside => {
-                let message = format!("`{}` stands inside another aggregate; aggregate twice, with two `agg`", function.name());
+                let message =
+                    format!("`{}` stands inside another aggregate; aggregate twice, with two `agg`", function.name());
                 return Err(Error::new(ErrorKind::Plan, "agg.nested", message));
             }
             Aggregates::Forbidden(verb) => {
@@ -442,7 +449,10 @@ impl Resolver<'_> {
                 true,
             ),
             (Aggregate::Min | Aggregate::Max, Some(found))
-                if matches!(found.family(), Family::Bool | Family::Json | Family::Uuid | Family::Array | Family::Bytes) =>
+                if matches!(
+                    found.family(),
+                    Family::Bool | Family::Json | Family::Uuid | Family::Array | Family::Bytes
+                ) =>
             {
                 return Err(typing::wrong(&format!("`{}`", function.name()), "numbers, text or times", found));
             }

@@ -8,9 +8,9 @@ use super::scope::{Item, Open, Scope, suggest};
 use super::{Schema, typing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Expr;
-use crate::statement::StatementKind;
 use crate::ident::Ident;
 use crate::query::{TableName, Write, WriteKind, check_write};
+use crate::statement::StatementKind;
 use crate::types::{Family, SqlType};
 
 /// Binds the names of a write against `schema`, which may be empty.
@@ -112,7 +112,9 @@ impl Resolver<'_> {
             (None, declared) => declared
                 .unwrap_or_default()
                 .iter()
-                .filter_map(|column| Some((Ident::fixed(column.name).ok()?, Some(column.sql_type), column.nullable, false)))
+                .filter_map(|column| {
+                    Some((Ident::fixed(column.name).ok()?, Some(column.sql_type), column.nullable, false))
+                })
                 .collect(),
         };
         for (name, sql_type, nullable, binary_text) in columns {
@@ -133,7 +135,8 @@ impl Resolver<'_> {
     fn target_column(&mut self, table: &TableName, column: &Ident, scope: &Scope) -> Result<ColumnId> {
         let id = self.find_column(None, column, None, scope).map_err(|_| {
             let known: Vec<&str> = scope.visible.iter().map(|item| item.name.as_str()).collect();
-            let message = format!("the table {:?} has no column {column:?}{}", table.name, suggest(column.as_str(), &known));
+            let message =
+                format!("the table {:?} has no column {column:?}{}", table.name, suggest(column.as_str(), &known));
             Error::new(ErrorKind::Schema, "schema.unknown_column", message)
                 .with_table(table.name.as_str())
                 .with_column(column.as_str())

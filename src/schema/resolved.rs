@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::expr::{Aggregate, Arithmetic, Comparison};
-use crate::statement::{StatementKind, TableAccess};
 use crate::ident::Ident;
 use crate::query::{JoinKind, TableName};
+use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 use crate::value::Bind;
 
@@ -39,8 +39,6 @@ pub(crate) struct RawStatement {
     pub(crate) segments: Vec<RawSegment>,
     /// The text as written, for the guard's parser.
     pub(crate) text: Arc<str>,
-    /// The text came through `danger`.
-    pub(crate) unchecked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -131,10 +129,23 @@ pub(crate) enum NodeKind {
     Filter(Box<Node>, Rx),
     /// Defines computed columns; which columns are visible is the resolver's business and shows in [`Output`] alone.
     Extend(Box<Node>, Vec<(ColumnId, Rx)>),
-    Aggregate { input: Box<Node>, keys: Vec<ColumnId>, aggregates: Vec<(ColumnId, Rx)> },
-    Join { left: Box<Node>, right: Box<Node>, kind: JoinKind, on: Option<Rx> },
+    Aggregate {
+        input: Box<Node>,
+        keys: Vec<ColumnId>,
+        aggregates: Vec<(ColumnId, Rx)>,
+    },
+    Join {
+        left: Box<Node>,
+        right: Box<Node>,
+        kind: JoinKind,
+        on: Option<Rx>,
+    },
     Sort(Box<Node>, Vec<SortColumn>),
-    Slice { input: Box<Node>, limit: Option<u64>, offset: u64 },
+    Slice {
+        input: Box<Node>,
+        limit: Option<u64>,
+        offset: u64,
+    },
     /// Over exactly these columns.
     Distinct(Box<Node>, Vec<ColumnId>),
 }
@@ -171,7 +182,10 @@ pub(crate) struct RxNode {
 pub(crate) enum RxKind {
     Column(ColumnId),
     /// A column of a source of the block at hand; made by the compiler's folding, never by the resolver.
-    Source { source: usize, column: ColumnId },
+    Source {
+        source: usize,
+        column: ColumnId,
+    },
     Bind(usize),
     Null,
     True,
@@ -184,19 +198,47 @@ pub(crate) enum RxKind {
     Any(Vec<Rx>),
     IsNull(Rx, bool),
     /// The values, all of the type `element`.
-    InList { operand: Rx, list: Vec<usize>, element: SqlType, negated: bool },
-    Between { operand: Rx, low: Rx, high: Rx, negated: bool },
+    InList {
+        operand: Rx,
+        list: Vec<usize>,
+        element: SqlType,
+        negated: bool,
+    },
+    Between {
+        operand: Rx,
+        low: Rx,
+        high: Rx,
+        negated: bool,
+    },
     /// `escape` is the bind that holds `\`, for the database that must be told.
-    Like { operand: Rx, pattern: usize, escape: usize, negated: bool },
-    Case { arms: Vec<(Rx, Rx)>, otherwise: Option<Rx> },
+    Like {
+        operand: Rx,
+        pattern: usize,
+        escape: usize,
+        negated: bool,
+    },
+    Case {
+        arms: Vec<(Rx, Rx)>,
+        otherwise: Option<Rx>,
+    },
     Coalesce(Vec<Rx>),
     /// `zero` and `scale` are binds that some databases' conversions need.
-    Cast { operand: Rx, to: SqlType, helper: usize },
-    Aggregate { function: Aggregate, operand: Option<Rx> },
+    Cast {
+        operand: Rx,
+        to: SqlType,
+        helper: usize,
+    },
+    Aggregate {
+        function: Aggregate,
+        operand: Option<Rx>,
+    },
     /// Text under a collation that compares by code point; made by the compiler for databases that need it.
     ExactText(Rx),
     /// EXISTS of a relation, compiled apart; the number is that of the compiler's list.
-    Exists { block: usize, negated: bool },
+    Exists {
+        block: usize,
+        negated: bool,
+    },
 }
 
 impl Rx {
@@ -262,9 +304,7 @@ pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
             visit(right);
         }
         RxKind::All(many) | RxKind::Any(many) | RxKind::Coalesce(many) => many.iter().for_each(visit),
-        RxKind::InList { operand, .. }
-        | RxKind::Like { operand, .. }
-        | RxKind::Cast { operand, .. } => visit(operand),
+        RxKind::InList { operand, .. } | RxKind::Like { operand, .. } | RxKind::Cast { operand, .. } => visit(operand),
         RxKind::Between { operand, low, high, .. } => {
             visit(operand);
             visit(low);
@@ -313,12 +353,9 @@ pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
             RxKind::Like { operand: change(operand), pattern: *pattern, escape: *escape, negated: *negated }
         }
         RxKind::Cast { operand, to, helper } => RxKind::Cast { operand: change(operand), to: *to, helper: *helper },
-        RxKind::Between { operand, low, high, negated } => RxKind::Between {
-            operand: change(operand),
-            low: change(low),
-            high: change(high),
-            negated: *negated,
-        },
+        RxKind::Between { operand, low, high, negated } => {
+            RxKind::Between { operand: change(operand), low: change(low), high: change(high), negated: *negated }
+        }
         RxKind::Case { arms, otherwise } => RxKind::Case {
             arms: arms.iter().map(|(condition, result)| (change(condition), change(result))).collect(),
             otherwise: otherwise.as_ref().map(&mut *change),

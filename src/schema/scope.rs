@@ -37,7 +37,7 @@ pub(super) struct Open {
 pub(super) enum Found {
     Column(ColumnId),
     /// A column of the open table that nobody has named before.
-    Open(ScanId, Option<Ident>),
+    Open(ScanId),
 }
 
 impl Scope {
@@ -50,7 +50,7 @@ impl Scope {
         if let Some(open) = &self.open
             && (relation.is_none() || relation == open.relation.as_ref())
         {
-            return Ok(Found::Open(open.scan, open.relation.clone()));
+            return Ok(Found::Open(open.scan));
         }
         Err(self.unknown(relation, name))
     }
@@ -71,7 +71,8 @@ impl Scope {
             relations.sort_unstable();
             relations.dedup();
             if !relations.contains(&relation.as_str()) {
-                let message = format!("there is no relation {relation:?} here{}", suggest(relation.as_str(), &relations));
+                let message =
+                    format!("there is no relation {relation:?} here{}", suggest(relation.as_str(), &relations));
                 return Error::new(ErrorKind::Schema, "schema.unknown_relation", message).with_table(relation.as_str());
             }
             let known: Vec<&str> = items()
@@ -108,7 +109,9 @@ fn unique(list: &[Item], relation: Option<&Ident>, name: &Ident) -> Result<Optio
                     one.as_str(),
                     other.as_str()
                 ),
-                _ => format!("two columns are called {name:?}; name the relations with `as_` and write `col(..).of(..)`"),
+                _ => {
+                    format!("two columns are called {name:?}; name the relations with `as_` and write `col(..).of(..)`")
+                }
             };
             return Err(Error::new(ErrorKind::Schema, "schema.ambiguous", message).with_column(name.as_str()));
         }

@@ -76,5 +76,9 @@ pub(super) fn clash(what: &str, left: Option<SqlType>, right: Option<SqlType>) -
 }
 
 pub(super) fn wrong(what: &str, wanted: &str, found: SqlType) -> Error {
-    Error::new(ErrorKind::Type, "type.wrong", format!("{what} takes {wanted}, not {found}; convert it with `.cast(..)`"))
+    Error::new(
+        ErrorKind::Type,
+        "type.wrong",
+        format!("{what} takes {wanted}, not {found}; convert it with `.cast(..)`"),
+    )
 }

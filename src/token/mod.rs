@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 use crate::dialect::Dialect;
 
-pub(crate) use raw::{MAX_BYTES, MAX_TOKENS, Segment, check_text, named_parameters, touches_hyphen};
+pub(crate) use raw::{MAX_TOKENS, Segment, check_text, named_parameters, touches_hyphen};
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

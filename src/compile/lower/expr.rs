@@ -1,7 +1,5 @@
 //! Expressions in each dialect's words.
 
-use std::sync::Arc;
-
 use sea_query::extension::postgres::PgFunc;
 use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Func, Keyword, Query, SubQueryStatement, UnOper};
 
@@ -48,7 +46,9 @@ impl Lowering<'_> {
                 let inner = self.expr(inner, qualify)?;
                 if *negated { inner.is_not_null() } else { inner.is_null() }
             }
-            RxKind::InList { operand, list, element, negated } => self.member(operand, list, *element, *negated, qualify)?,
+            RxKind::InList { operand, list, element, negated } => {
+                self.member(operand, list, *element, *negated, qualify)?
+            }
             RxKind::Between { operand, low, high, negated } => {
                 let collate = self.needs_collation(operand, "`between`")? && is_text(low);
                 let mut left = self.expr(operand, qualify)?;
@@ -177,7 +177,8 @@ impl Lowering<'_> {
         };
         let text = is_text(left) || is_text(right);
         let exact = left.0.binary_text || right.0.binary_text || self.target.binary_text;
-        let collate = text && !exact && self.caps.binary_collation.is_some() && (self.caps.loose_text || ordered(comparison));
+        let collate =
+            text && !exact && self.caps.binary_collation.is_some() && (self.caps.loose_text || ordered(comparison));
         let (a, b) = (self.expr(left, qualify)?, self.expr(right, qualify)?);
         if !collate {
             return Ok(binary(a, operator, b));
@@ -193,6 +194,11 @@ impl Lowering<'_> {
 
     /// `text` under the collation that compares by code point.
     pub(super) fn collated(&self, text: Expr) -> Expr {
+        // SQL: a collation fits one character set only; a bind has that of the session, a column may have any.
+        let text = match text {
+            text if !self.target.dialect.is_mysql_family() || matches!(text, Expr::Value(_)) => text,
+            text => Func::cust("CONVERT").arg(binary(text, BinOper::Custom("USING"), fixed("utf8mb4"))).into(),
+        };
         match self.caps.binary_collation {
             Some(collation) => binary(text, BinOper::Custom("COLLATE"), fixed(collation)),
             None => text,
@@ -345,7 +351,9 @@ impl Lowering<'_> {
                 _ => cast_as(inner, format!("DECIMAL({precision}, {scale})")),
             },
             (Some(Family::Number), SqlType::Bool) => binary(inner, BinOper::NotEqual, helper),
-            (Some(Family::Number), SqlType::Text) if from.is_some_and(SqlType::is_integer) => cast_to(inner, text_name(dialect)),
+            (Some(Family::Number), SqlType::Text) if from.is_some_and(SqlType::is_integer) => {
+                cast_to(inner, text_name(dialect))
+            }
             (Some(Family::Bool), SqlType::Text) => {
                 let yes = self.bind(Value::Text("true".to_owned()), SqlType::Text);
                 let no = self.bind(Value::Text("false".to_owned()), SqlType::Text);
@@ -414,11 +422,7 @@ pub(super) fn place_of(bind: usize) -> Expr {
 
 /// A keyword of our own.
 fn fixed(text: &'static str) -> Expr {
-    Expr::custom_keyword(text_iden(text))
-}
-
-fn text_iden(text: &'static str) -> String {
-    text.to_owned()
+    Expr::custom_keyword(text.to_owned())
 }
 
 fn cast_to(inner: Expr, type_name: &'static str) -> Expr {
@@ -451,7 +455,7 @@ fn json_value(bind: &Bind) -> Option<serde_json::Value> {
     })
 }
 
-pub(crate) fn array_of(element: SqlType) -> SqlType {
+fn array_of(element: SqlType) -> SqlType {
     SqlType::Array(match element {
         SqlType::Bool => &SqlType::Bool,
         SqlType::Int16 | SqlType::Int32 | SqlType::Int64 | SqlType::UInt64 => &SqlType::Int64,
@@ -467,9 +471,4 @@ pub(crate) fn array_of(element: SqlType) -> SqlType {
         SqlType::Json => &SqlType::Json,
         SqlType::Text | SqlType::Array(_) => &SqlType::Text,
     })
-}
-
-/// Keeps `Arc` in the signature of shared text.
-pub(super) fn shared(text: String) -> super::Sql {
-    Arc::from(text)
 }

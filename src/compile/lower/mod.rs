@@ -8,11 +8,10 @@ mod expr;
 mod write;
 mod writer;
 
-use std::sync::Arc;
-
 use sea_query::{
-    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, IntoTableRef, JoinType, MysqlQueryBuilder, NullOrdering, Order,
-    PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement, SqliteQueryBuilder, TableRef, UnionType,
+    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, IntoTableRef, JoinType, MysqlQueryBuilder,
+    NullOrdering, Order, PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement, SqliteQueryBuilder,
+    TableRef, UnionType,
 };
 
 use super::fold::{Block, Folder, Join, Projection, SourceKind};
@@ -20,11 +19,10 @@ use super::{Capabilities, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::query::{JoinKind, TableName};
-use crate::schema::{Facts, RawSegment, RawStatement, Rx, SortColumn, schema_needed};
+use crate::schema::{RawSegment, RawStatement, Rx, SortColumn, schema_needed};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
-pub(super) use expr::array_of;
 pub(super) use writer::{Rendered, placeholder_type};
 
 /// A piece of text that sea-query has no node for: raw SQL of the caller, or a fixed construct, with binds in it.
@@ -34,10 +32,9 @@ pub(super) enum Fragment {
 }
 
 pub(super) struct Lowering<'a> {
-    pub(super) target: Target<'a>,
+    pub(super) target: Target,
     pub(super) caps: Capabilities,
     pub(super) folder: Folder<'a>,
-    pub(super) facts: &'a Facts,
     pub(super) binds: Vec<Bind>,
     fragments: Vec<Vec<Fragment>>,
     /// Lists that were turned into one bind: the list's first bind, and the new one.
@@ -45,9 +42,9 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(target: Target<'a>, folder: Folder<'a>, facts: &'a Facts, binds: Vec<Bind>) -> Lowering<'a> {
+    pub(super) fn new(target: Target, folder: Folder<'a>, binds: Vec<Bind>) -> Lowering<'a> {
         let caps = Capabilities::of(target.dialect);
-        Lowering { target, caps, folder, facts, binds, fragments: Vec::new(), arrays: Vec::new() }
+        Lowering { target, caps, folder, binds, fragments: Vec::new(), arrays: Vec::new() }
     }
 
     /// The text of a whole query, and the binds in the order of their placeholders.
@@ -199,7 +196,8 @@ impl<'a> Lowering<'a> {
             JoinKind::Cross => JoinType::CrossJoin,
             JoinKind::Semi | JoinKind::Anti => return Err(Error::internal("lower.join")),
         };
-        let condition = if join.on.is_empty() { Condition::all() } else { Condition::all().add(self.conjunction(&join.on, true)?) };
+        let condition =
+            if join.on.is_empty() { Condition::all() } else { Condition::all().add(self.conjunction(&join.on, true)?) };
         statement.join(kind, table, condition);
         Ok(())
     }
@@ -300,7 +298,7 @@ pub(super) fn raw_fragments(statement: &RawStatement) -> impl Iterator<Item = Fr
 }
 
 /// Raw text by itself.
-pub(super) fn raw(target: Target<'_>, binds: Vec<Bind>, statement: &RawStatement) -> Result<Rendered> {
+pub(super) fn raw(target: Target, binds: Vec<Bind>, statement: &RawStatement) -> Result<Rendered> {
     let fragments = vec![raw_fragments(statement).collect()];
     let mut writer = writer::Writer::new(target.dialect, &binds, &fragments);
     writer.write_fragment(0);
@@ -326,6 +324,3 @@ fn column_ref(table: Option<&Ident>, name: &Ident) -> ColumnRef {
         None => iden(name).into(),
     }
 }
-
-/// Shared by the tests of this folder.
-pub(super) type Sql = Arc<str>;

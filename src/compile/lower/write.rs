@@ -44,7 +44,12 @@ impl Lowering<'_> {
         self.render(&statement)
     }
 
-    pub(in crate::compile) fn delete(mut self, table: &TableName, target: &Block, condition: Option<&Rx>) -> Result<Rendered> {
+    pub(in crate::compile) fn delete(
+        mut self,
+        table: &TableName,
+        target: &Block,
+        condition: Option<&Rx>,
+    ) -> Result<Rendered> {
         let mut statement = Query::delete();
         statement.from_table(table_ref(table));
         if let Some(condition) = condition {

@@ -64,7 +64,8 @@ impl<'a> Writer<'a> {
             return Err(error);
         }
         if self.text.len() > MAX_TEXT {
-            let message = format!("the statement's text is over {MAX_TEXT} bytes; use fewer expressions or shorter lists");
+            let message =
+                format!("the statement's text is over {MAX_TEXT} bytes; use fewer expressions or shorter lists");
             return Err(Error::new(ErrorKind::Limit, "limit.text", message));
         }
         if self.text.contains('\0') {

@@ -50,7 +50,6 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::row::{Cell, Columns};
-use crate::types::SqlType;
 use crate::value::Bind;
 
 /// A boxed future, as the drivers' and the hooks' object-safe traits return it.
@@ -71,6 +70,8 @@ pub(crate) struct Statement {
 }
 
 pub(crate) use crate::compile::ResultColumn as Expected;
+#[cfg(feature = "sqlite")]
+pub(crate) use sqlite_decode::declared as sqlite_declared;
 
 /// What a finished statement reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -71,7 +71,7 @@ pub(super) fn describe(statement: &rusqlite::Statement<'_>, expected: Option<&[E
 }
 
 /// The type that a declared type stands for. SQLite takes any words; those of other databases are known here.
-pub(super) fn declared(declared: &str) -> Option<SqlType> {
+pub(crate) fn declared(declared: &str) -> Option<SqlType> {
     let upper = declared.to_ascii_uppercase();
     let (name, shape) = match upper.split_once('(') {
         Some((name, rest)) => (name.trim(), rest.split_once(')')),

@@ -411,8 +411,10 @@ async fn paths_are_paths() {
     let text = SqliteLocation::File { path: folder.path().join("text.db"), create: true };
     let error = SqliteSession::open(&text, &session(true)).await.map(|_| ()).unwrap_err();
     assert_eq!(error.code(), "connect.not_a_database");
-    let error =
-        SqliteSession::open(&SqliteLocation::File { path: PathBuf::new(), create: true }, &session(true)).await.map(|_| ()).unwrap_err();
+    let error = SqliteSession::open(&SqliteLocation::File { path: PathBuf::new(), create: true }, &session(true))
+        .await
+        .map(|_| ())
+        .unwrap_err();
     assert_eq!(error.code(), "connect.path");
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portcullis::Dialect;
+use portcullis::{Database, Dialect, ReadOnly, ReadWrite};
 use tempfile::TempDir;
 
 use super::server::{READ_ONLY_ROLE, READ_WRITE_ROLE, Server, mariadb, postgres};
@@ -72,6 +72,16 @@ impl TestDatabase {
             Place::Sqlite { .. } => self.dsn_rw(),
             Place::Server { server, name } => server.dsn(READ_ONLY_ROLE, name),
         }
+    }
+
+    /// A read-write handle, through the crate under test.
+    pub async fn read_write(&self) -> Database<ReadWrite> {
+        Database::<ReadWrite>::open(self.dsn_rw().parse().expect("a DSN")).await.expect("a read-write handle")
+    }
+
+    /// A read-only handle, through the crate under test.
+    pub async fn read_only(&self) -> Database<ReadOnly> {
+        Database::<ReadOnly>::open(self.dsn_ro().parse().expect("a DSN")).await.expect("a read-only handle")
     }
 
     /// The server that holds the database, with its port, passwords and certificates; `None` on SQLite.
