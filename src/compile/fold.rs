@@ -312,14 +312,14 @@ impl<'a> Folder<'a> {
         }
         let scan = self.facts.columns.get(id).and_then(|info| info.scan);
         for place in block.sources.iter().copied() {
-            if let Some(rx) = self.from_source(place, id, scan)? {
+            if let Some(rx) = self.in_source(place, id, scan)? {
                 return Ok(Some(rx));
             }
         }
         Ok(None)
     }
 
-    fn from_source(&mut self, place: usize, id: ColumnId, scan: Option<ScanId>) -> Result<Option<Rx>> {
+    fn in_source(&mut self, place: usize, id: ColumnId, scan: Option<ScanId>) -> Result<Option<Rx>> {
         let facts = self.facts;
         let info = facts.columns.get(id).ok_or_else(|| Error::internal("fold.info"))?;
         let Some(source) = self.sources.get_mut(place) else { return Ok(None) };

@@ -281,7 +281,8 @@ mod tests {
     use std::sync::{Mutex, Weak};
 
     use super::*;
-    use crate::hook::{OutcomeKind, StatementKind};
+    use crate::hook::OutcomeKind;
+    use crate::statement::StatementKind;
 
     const DEADLINE: Duration = Duration::from_millis(60);
 

@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, ErrorKind};
-    use crate::hook::{StatementKind, TableAccess};
+    use crate::statement::{StatementKind, TableAccess};
 
     #[derive(Clone, Default)]
     struct Capture(Arc<Mutex<Seen>>);

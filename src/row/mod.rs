@@ -14,4 +14,6 @@ pub(crate) use self::number::decimal_as_double;
 pub use self::print::Shown;
 pub(crate) use self::print::plain as plain_text;
 pub use self::rows::{ColumnIndex, Row, Rows};
+#[cfg(test)]
+pub(crate) use self::sink::ToSerde;
 pub(crate) use self::sink::{BatchSink, CountSink, RowsSink, SerdeSink, ToOwnedRow, take_back};

@@ -97,6 +97,7 @@ impl CountSink {
         CountSink::default()
     }
 
+    #[cfg(test)]
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }

@@ -31,8 +31,11 @@ pub(crate) use resolved::{
 /// message names what was probably meant.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
-    tables: Arc<HashMap<(Option<String>, String), Arc<TableSchema>>>,
+    tables: Arc<HashMap<TableKey, Arc<TableSchema>>>,
 }
+
+/// A table's schema, when it was named with one, and its name.
+pub(crate) type TableKey = (Option<String>, String);
 
 /// One table of a [`Schema`].
 #[derive(Debug, Clone, PartialEq)]
@@ -84,8 +87,8 @@ impl Schema {
     }
 
     /// The key of a table by its name as an access report shows it.
-    pub(crate) fn key_of(&self, full_name: &str) -> Option<(Option<String>, String)> {
-        let fits = |(schema, name): &&(Option<String>, String)| match schema {
+    pub(crate) fn key_of(&self, full_name: &str) -> Option<TableKey> {
+        let fits = |(schema, name): &&TableKey| match schema {
             Some(schema) => full_name.split_once('.') == Some((schema, name)),
             None => full_name == name,
         };

@@ -12,10 +12,13 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
 use std::borrow::Cow;
 
 use crate::dialect::Dialect;
 
+#[cfg(test)]
+pub(crate) use raw::MAX_BYTES;
 pub(crate) use raw::{MAX_TOKENS, Segment, check_text, named_parameters, touches_hyphen};
 
 /// What a token is.
@@ -135,6 +138,7 @@ pub(crate) fn decode_name(text: &str, dialect: Dialect) -> Option<String> {
 /// The shape of a text: its tokens, with what stands inside names and literals dropped and comments left out.
 ///
 /// Two texts of the same shape differ only in names and values, so a name or a value that changes the shape has escaped.
+#[cfg(test)]
 pub(crate) fn structure(sql: &str, dialect: Dialect) -> Vec<(Kind, Cow<'_, str>)> {
     Tokens::new(sql, dialect)
         .filter(|token| token.kind != Kind::Comment)

@@ -19,7 +19,8 @@ fn literals_names_and_comments_end_where_the_server_ends_them() {
     use Kind::{
         Broken, Comment, Directive, Name, Number, Operator, Param, Positional, Semicolon, Text, Variable, Word,
     };
-    let cases: &[(Dialect, &str, &[(Kind, &str)])] = &[
+    type Case<'a> = (Dialect, &'a str, &'a [(Kind, &'a str)]);
+    let cases: &[Case<'_>] = &[
         // Strings.
         (PG, r"'a\' b", &[(Text, r"'a\'"), (Word, "b")]),
         (PG, r"'it''s'", &[(Text, "'it''s'")]),

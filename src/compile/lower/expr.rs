@@ -3,6 +3,7 @@
 use sea_query::extension::postgres::PgFunc;
 use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Func, Keyword, Query, SubQueryStatement, UnOper};
 
+use super::doors::{Function, Operator, TypeName, cast, function, marked, operator, word};
 use super::{Fragment, Lowering, column_ref};
 use crate::compile::fold::ordered;
 use crate::dialect::Dialect;
@@ -30,8 +31,8 @@ impl Lowering<'_> {
             }
             RxKind::Bind(place) => place_of(*place),
             RxKind::Null => Expr::Keyword(Keyword::Null),
-            RxKind::True => fixed("TRUE"),
-            RxKind::False => fixed("FALSE"),
+            RxKind::True => word("TRUE"),
+            RxKind::False => word("FALSE"),
             RxKind::Not(inner) => Expr::Unary(UnOper::Not, Box::new(self.expr(inner, qualify)?)),
             RxKind::Negate(inner) => {
                 let zero = self.bind(Value::Int(0), SqlType::Int64);
@@ -108,7 +109,7 @@ impl Lowering<'_> {
 
     fn chain(&mut self, list: &[Rx], operation: BinOper, qualify: bool) -> Result<Expr> {
         match list {
-            [] => Ok(fixed(if operation == BinOper::And { "TRUE" } else { "FALSE" })),
+            [] => Ok(word(if operation == BinOper::And { "TRUE" } else { "FALSE" })),
             [only] => self.expr(only, qualify),
             [first, rest @ ..] if list.len() <= MAX_FLAT => {
                 let mut chain = self.expr(first, qualify)?;
@@ -147,14 +148,14 @@ impl Lowering<'_> {
         let divides = matches!(operation, Arithmetic::Divide | Arithmetic::IntegerDivide | Arithmetic::Modulo);
         if divides && self.caps.zero_divisor_fails && !is_literal {
             let zero = self.bind(Value::Int(0), SqlType::Int64);
-            b = Func::cust("NULLIF").args([b, place_of(zero)]).into();
+            b = function(Function::Nullif).args([b, place_of(zero)]).into();
         }
         let operator = match operation {
             Arithmetic::Add => BinOper::Add,
             Arithmetic::Subtract => BinOper::Sub,
             Arithmetic::Multiply => BinOper::Mul,
             Arithmetic::Modulo => BinOper::Mod,
-            Arithmetic::IntegerDivide if dialect.is_mysql_family() => BinOper::Custom("DIV"),
+            Arithmetic::IntegerDivide if dialect.is_mysql_family() => operator(Operator::Div),
             Arithmetic::IntegerDivide => BinOper::Div,
             Arithmetic::Divide => {
                 if left.sql_type() != Some(SqlType::Float64) {
@@ -197,10 +198,10 @@ impl Lowering<'_> {
         // SQL: a collation fits one character set only; a bind has that of the session, a column may have any.
         let text = match text {
             text if !self.target.dialect.is_mysql_family() || matches!(text, Expr::Value(_)) => text,
-            text => Func::cust("CONVERT").arg(binary(text, BinOper::Custom("USING"), fixed("utf8mb4"))).into(),
+            text => function(Function::Convert).arg(binary(text, operator(Operator::Using), word("utf8mb4"))).into(),
         };
         match self.caps.binary_collation {
-            Some(collation) => binary(text, BinOper::Custom("COLLATE"), fixed(collation)),
+            Some(collation) => binary(text, operator(Operator::Collate), word(collation)),
             None => text,
         }
     }
@@ -265,7 +266,7 @@ impl Lowering<'_> {
         if self.target.dialect == Dialect::Sqlite {
             // SQL: SQLite, "JSON Functions" 4.25: json_each.
             let mut values = Query::select();
-            values.column("value").from_function(Func::cust("json_each").arg(place_of(json)), "list");
+            values.column("value").from_function(function(Function::JsonEach).arg(place_of(json)), "list");
             return Expr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(values)));
         }
         // SQL: MySQL manual, 14.17.6; MariaDB manual, "JSON_TABLE" (10.6). sea-query has no node for its COLUMNS clause.
@@ -284,7 +285,7 @@ impl Lowering<'_> {
             Fragment::Bind(json),
             Fragment::Text(format!(", '$[*]' COLUMNS (`value` {sql_type} PATH '$')) AS `list`)")),
         ]);
-        Expr::custom_keyword(mark)
+        marked(mark)
     }
 
     fn aggregate(&mut self, function: Aggregate, operand: Option<&Rx>, qualify: bool) -> Result<Expr> {
@@ -332,12 +333,12 @@ impl Lowering<'_> {
                 let whole = from.is_some_and(SqlType::is_integer);
                 match dialect {
                     Dialect::Postgres => {
-                        let inner = if whole { inner } else { Func::cust("TRUNC").arg(inner).into() };
+                        let inner = if whole { inner } else { function(Function::Trunc).arg(inner).into() };
                         cast_to(inner, integer_name(to))
                     }
                     Dialect::Sqlite => cast_to(inner, "INTEGER"),
                     _ if whole => cast_to(inner, "SIGNED"),
-                    _ => cast_to(Func::cust("TRUNCATE").args([inner, helper]).into(), "SIGNED"),
+                    _ => cast_to(function(Function::Truncate).args([inner, helper]).into(), "SIGNED"),
                 }
             }
             (Some(Family::Bool), SqlType::Int16 | SqlType::Int32 | SqlType::Int64) => match dialect {
@@ -347,8 +348,8 @@ impl Lowering<'_> {
             },
             (Some(Family::Number), SqlType::Float64) => cast_to(inner, self.caps.double),
             (Some(Family::Number), SqlType::Decimal(Some((precision, scale)))) => match dialect {
-                Dialect::Sqlite => Func::cust("ROUND").args([inner, helper]).into(),
-                _ => cast_as(inner, format!("DECIMAL({precision}, {scale})")),
+                Dialect::Sqlite => function(Function::Round).args([inner, helper]).into(),
+                _ => cast(inner, TypeName::Decimal(precision, scale)),
             },
             (Some(Family::Number), SqlType::Bool) => binary(inner, BinOper::NotEqual, helper),
             (Some(Family::Number), SqlType::Text) if from.is_some_and(SqlType::is_integer) => {
@@ -364,12 +365,12 @@ impl Lowering<'_> {
             (Some(Family::Text), SqlType::Text) => inner,
             (Some(Family::Timestamp), SqlType::Date) => match dialect {
                 Dialect::Postgres => cast_to(inner, "date"),
-                Dialect::Sqlite => Func::cust("date").arg(inner).into(),
+                Dialect::Sqlite => function(Function::Date).arg(inner).into(),
                 _ => cast_to(inner, "DATE"),
             },
             (Some(Family::Date), SqlType::Timestamp) => match dialect {
                 Dialect::Postgres => cast_to(inner, "timestamp"),
-                Dialect::Sqlite => Func::cust("datetime").arg(inner).into(),
+                Dialect::Sqlite => function(Function::Datetime).arg(inner).into(),
                 _ => cast_to(inner, "DATETIME(6)"),
             },
             // Every session's time zone is UTC, so the two agree.
@@ -420,18 +421,8 @@ pub(super) fn place_of(bind: usize) -> Expr {
     Expr::Value(sea_query::Value::BigUnsigned(Some(bind as u64)))
 }
 
-/// A keyword of our own.
-fn fixed(text: &'static str) -> Expr {
-    Expr::custom_keyword(text.to_owned())
-}
-
 fn cast_to(inner: Expr, type_name: &'static str) -> Expr {
-    cast_as(inner, type_name.to_owned())
-}
-
-/// `type_name` comes from this file's tables, with digits at most.
-fn cast_as(inner: Expr, type_name: String) -> Expr {
-    Func::cast_as(inner, type_name).into()
+    cast(inner, TypeName::Named(type_name))
 }
 
 fn binary(left: Expr, operator: BinOper, right: Expr) -> Expr {

@@ -1,9 +1,8 @@
 //! Lowering: blocks become sea-query statements, and those become text with placeholders.
 //!
-//! This folder is the only place that names sea-query. Of its text doors it uses these, each with fixed text or with text made
-//! of a closed enum: `custom_keyword` (TRUE, FALSE, collations), `Func::cust` and `cast_as` (function and type names of our
-//! own tables), `BinOper::Custom` (COLLATE, DIV), and `Expr::cust` for the marks that stand for fragments (see `writer`).
+//! This folder is the only place that names sea-query; `doors` is the only file that hands it text.
 
+mod doors;
 mod expr;
 mod write;
 mod writer;

@@ -151,12 +151,6 @@ pub(crate) struct Server {
     pub(crate) binary_text: bool,
 }
 
-/// Stops a running statement from outside.
-pub(crate) trait Canceller: Send + Sync {
-    /// Asks the database to stop; returns at once and never fails.
-    fn cancel(&self);
-}
-
 /// One session with a database.
 ///
 /// A future of any method that is dropped before it is ready leaves the session unusable: the caller must then drop it, which
@@ -177,8 +171,6 @@ pub(crate) trait Connection: Send {
     /// Brings the session back to what `Session` asked for, read-only switch included, after raw SQL may have changed it.
     /// `Ok(false)` says that this driver can't, and the session must be closed.
     fn reset(&mut self) -> BoxFuture<'_, Result<bool>>;
-    /// What stops a running statement from another task, if the driver has it.
-    fn canceller(&self) -> Option<Arc<dyn Canceller>>;
     /// False once the session is known to be broken.
     fn is_open(&self) -> bool;
 }

@@ -10,7 +10,7 @@ use super::mysql_bind::{self, ParameterTypes};
 use super::mysql_error::ends_transaction;
 use super::sqlx_error::{breaks_session, from_sqlx};
 use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
-use super::{BoxFuture, Canceller, Connection, Control, Done, RowSink, Server, Session, Statement};
+use super::{BoxFuture, Connection, Control, Done, RowSink, Server, Session, Statement};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::SqlType;
@@ -189,6 +189,10 @@ impl MySqlSession {
 
 /// The one line that takes a statement's text. It was compiled with placeholders only, or is a caller's static raw SQL.
 fn text_of(statement: &Statement) -> SqlStr {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one line in which this driver takes text: a compiled statement's"
+    )]
     AssertSqlSafe(statement.sql.clone()).into_sql_str()
 }
 
@@ -244,10 +248,6 @@ impl Connection for MySqlSession {
 
     /// None: dropping the session closes its socket. The server goes on with the statement until it next writes to the socket or
     /// reaches its own deadline (`max_execution_time`, `max_statement_time`), so a handle should set one.
-    fn canceller(&self) -> Option<Arc<dyn Canceller>> {
-        None
-    }
-
     fn is_open(&self) -> bool {
         self.state == State::Ready
     }

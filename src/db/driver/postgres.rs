@@ -1,14 +1,12 @@
 //! The PostgreSQL driver, over one connection of sqlx.
 
-use std::sync::Arc;
-
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Row, SqlSafeStr, SqlStr, Statement as _};
 
 use super::postgres_bind;
 use super::sqlx_error::{breaks_session, from_sqlx};
 use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
-use super::{BoxFuture, Canceller, Connection, Control, Done, RowSink, Server, Session, Statement};
+use super::{BoxFuture, Connection, Control, Done, RowSink, Server, Session, Statement};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -141,6 +139,10 @@ impl PostgresSession {
 
 /// The one line that takes a statement's text. It was compiled with placeholders only, or is a caller's static raw SQL.
 fn text_of(statement: &Statement) -> SqlStr {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one line in which this driver takes text: a compiled statement's"
+    )]
     AssertSqlSafe(statement.sql.clone()).into_sql_str()
 }
 
@@ -198,10 +200,6 @@ impl Connection for PostgresSession {
     /// None: dropping the session closes its socket. A server from PostgreSQL 14 on notices that within
     /// `client_connection_check_interval`, which is set at connect, and ends the statement; an older one goes on until it next
     /// writes to the socket or reaches `statement_timeout`.
-    fn canceller(&self) -> Option<Arc<dyn Canceller>> {
-        None
-    }
-
     fn is_open(&self) -> bool {
         self.state == State::Ready
     }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::db::driver::sqlite_engine::Engine;
 use crate::db::driver::sqlite_watch::Watch;
-use crate::db::driver::{BoxFuture, Canceller, Connection, Control, Done, RowSink, Server, Session, Statement};
+use crate::db::driver::{BoxFuture, Connection, Control, Done, RowSink, Server, Session, Statement};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -37,6 +37,12 @@ pub(crate) struct SqliteSession {
 }
 
 impl SqliteSession {
+    /// What stops a running statement from another task.
+    #[cfg(test)]
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
     /// Opens a connection and sets it up as `session` says.
     ///
     /// A handle on [`SqliteLocation::Memory`] must keep one session open for as long as the data is wanted.
@@ -136,10 +142,6 @@ impl Connection for SqliteSession {
 
     fn reset(&mut self) -> BoxFuture<'_, Result<bool>> {
         Box::pin(self.call(|engine| engine.reset()))
-    }
-
-    fn canceller(&self) -> Option<Arc<dyn Canceller>> {
-        Some(Arc::clone(&self.watch) as Arc<dyn Canceller>)
     }
 
     fn is_open(&self) -> bool {

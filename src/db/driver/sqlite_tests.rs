@@ -549,7 +549,7 @@ async fn a_lock_is_waited_for_and_then_reported() {
 #[tokio::test]
 async fn a_long_statement_is_cancelled_from_outside_and_the_session_stays_usable() {
     let mut it = open(&memory(), true).await;
-    let canceller = it.canceller().unwrap();
+    let canceller = it.watch();
     // With nothing running a cancel does nothing, now or later.
     canceller.cancel();
     assert_eq!(int(&mut it, "SELECT 1").await, 1);

@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use rusqlite::InterruptHandle;
 
-use crate::db::driver::Canceller;
-
 /// Shared by a session, its worker and its cancellers.
 ///
 /// Statements are numbered, so that a cancel that comes late never stops the statement after the one that was meant.
@@ -92,8 +90,8 @@ impl Watch {
     }
 }
 
-impl Canceller for Watch {
-    fn cancel(&self) {
+impl Watch {
+    pub(super) fn cancel(&self) {
         let _gate = self.lock();
         let running = self.running.load(Ordering::SeqCst);
         if running != 0 {

@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::dialect::Dialect;
-use crate::hook::{BoxedHook, Entered, HookStack, OutcomeKind, StatementKind, Subject, TableAccess};
+use crate::hook::{BoxedHook, Entered, HookStack, OutcomeKind, Subject};
+use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 
 fn parse(line: &str) -> Json {

@@ -1,0 +1,77 @@
+//! The text that we hand to sea-query ourselves, all of it from closed lists.
+//!
+//! sea-query writes function names, type names, keywords and custom operators as they are, unquoted and unchecked. Only this
+//! file calls what does so, and what it passes is spelled here.
+#![expect(clippy::disallowed_methods, reason = "the one place that may: every text comes from the closed lists below")]
+
+use sea_query::{BinOper, Expr, Func, FunctionCall};
+
+/// Functions that sea-query has no name for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Function {
+    Convert,
+    Date,
+    Datetime,
+    JsonEach,
+    Nullif,
+    Round,
+    Trunc,
+    Truncate,
+}
+
+pub(super) fn function(function: Function) -> FunctionCall {
+    Func::cust(match function {
+        Function::Convert => "CONVERT",
+        Function::Date => "date",
+        Function::Datetime => "datetime",
+        Function::JsonEach => "json_each",
+        Function::Nullif => "NULLIF",
+        Function::Round => "ROUND",
+        Function::Trunc => "TRUNC",
+        Function::Truncate => "TRUNCATE",
+    })
+}
+
+/// Operators that sea-query has no name for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operator {
+    Collate,
+    /// MySQL's whole division.
+    Div,
+    /// Between an operand and a character set, in CONVERT.
+    Using,
+}
+
+pub(super) fn operator(operator: Operator) -> BinOper {
+    BinOper::Custom(match operator {
+        Operator::Collate => "COLLATE",
+        Operator::Div => "DIV",
+        Operator::Using => "USING",
+    })
+}
+
+/// A word of our own tables: TRUE, FALSE, a collation, a character set.
+pub(super) fn word(word: &'static str) -> Expr {
+    Expr::custom_keyword(word.to_owned())
+}
+
+/// The mark of a fragment where an expression stands; see `writer`.
+pub(super) fn marked(mark: String) -> Expr {
+    Expr::custom_keyword(mark)
+}
+
+/// A type's name, from our own tables.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TypeName {
+    Named(&'static str),
+    Decimal(u8, u8),
+}
+
+/// `CAST(operand AS type)`.
+pub(super) fn cast(operand: Expr, to: TypeName) -> Expr {
+    let name = match to {
+        TypeName::Named(name) => name.to_owned(),
+        TypeName::Decimal(precision, scale) => format!("DECIMAL({precision}, {scale})"),
+    };
+    Func::cast_as(operand, name).into()
+}
