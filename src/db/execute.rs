@@ -1,13 +1,15 @@
 //! How a statement runs: hooks, a session, the driver, hooks again; and what happens when the caller goes away in between.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::driver::{Connection, Control, Done, RowSink, Statement};
+use super::driver::{BoxFuture, Connection, Control, Done, RowSink, Statement};
 use super::handle::{Core, Runner};
 use super::pool::{Manager, Pooled, pool_error};
 use super::prepare::Plan;
@@ -289,14 +291,41 @@ impl InFlight {
         result
     }
 
-    /// Tells the hooks how it ended.
+    /// Gives the session back and tells the hooks how it ended. From here on the hooks hear of it exactly once, even when the
+    /// caller goes away while they do.
     async fn end(mut self, outcome: Outcome) {
-        drop(self.held.take());
-        if let Some(cx) = self.cx.clone() {
-            let hooks = self.core.hooks.clone();
-            hooks.after(&cx, &outcome, self.entered).await;
-        }
         self.ended = true;
+        drop(self.held.take());
+        if let Some(cx) = self.cx.take() {
+            let (hooks, entered) = (self.core.hooks.clone(), self.entered);
+            Telling(Some(Box::pin(async move { hooks.after(&cx, &outcome, entered).await }))).await;
+        }
+    }
+}
+
+/// The hooks' `after`, which goes on by itself when its caller is dropped.
+struct Telling(Option<BoxFuture<'static, ()>>);
+
+impl Future for Telling {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(after) = &mut self.0 else { return Poll::Ready(()) };
+        let told = after.as_mut().poll(cx);
+        if told.is_ready() {
+            self.0 = None;
+        }
+        told
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if let Some(after) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(after);
+        }
     }
 }
 

@@ -127,7 +127,7 @@ pub(super) fn compile_plan(
 }
 
 /// How often one statement may ask for more tables: each answer adds at least one.
-const MAX_READS: usize = 8;
+const MAX_READS: usize = 64;
 
 impl Runner {
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.

@@ -53,7 +53,8 @@ pub fn using(names: impl IntoNames) -> JoinOn {
 }
 
 impl JoinOn {
-    /// Where both relations have a column `c`, the right one's is called `c` + `suffix` in the result; `_right` if not said.
+    /// Where both relations have a column `c`, the right one's is called `c` + `suffix` in the result, and where that is taken
+    /// too, `c` + `suffix` + `suffix`; `_right` if not said.
     pub fn suffix(mut self, suffix: &str) -> JoinOn {
         self.suffix = Some(Ident::new(suffix));
         self

@@ -610,17 +610,9 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             let mut item = item.clone();
-            if visible.iter().any(|other| other.name == item.name) {
+            // Once more for each relation before that has the name: `id`, `id_right`, `id_right_right`.
+            while visible.iter().any(|other| other.name == item.name) {
                 item.name = Ident::new(format!("{}{}", item.name, suffix))?;
-                if visible.iter().any(|other| other.name == item.name) {
-                    let message = format!(
-                        "the join gives two columns {:?}; choose another ending with `on(..).suffix(\"_x\")`, or rename one before",
-                        item.name
-                    );
-                    return Err(
-                        Error::new(ErrorKind::Schema, "join.collision", message).with_column(item.name.as_str())
-                    );
-                }
             }
             visible.push(item);
         }

@@ -207,7 +207,7 @@ impl Lowering<'_> {
     }
 
     fn member(&mut self, operand: &Rx, list: &[usize], element: SqlType, negated: bool, qualify: bool) -> Result<Expr> {
-        let mut left = self.expr(operand, qualify)?;
+        let left = self.expr(operand, qualify)?;
         if self.caps.arrays {
             let array = self.array(list, element);
             let (operator, quantified) = if negated {
@@ -217,18 +217,21 @@ impl Lowering<'_> {
             };
             return Ok(binary(left, operator, quantified.into()));
         }
-        if self.caps.loose_text && element == SqlType::Text && !operand.0.binary_text {
-            left = self.collated(left);
-        }
+        let exact = self.caps.loose_text && element == SqlType::Text && !operand.0.binary_text;
         let operator = if negated { BinOper::NotIn } else { BinOper::In };
-        if list.len() > MAX_LISTED
-            && let Some(json) = self.json_list(list)
-        {
-            let all = self.unnested(json, element);
-            return Ok(binary(left, operator, all));
+        let values = match self.json_list(list) {
+            Some(json) => self.unnested(json, element),
+            None => Expr::Tuple(list.iter().map(|place| place_of(*place)).collect()),
+        };
+        if !exact {
+            return Ok(binary(left, operator, values));
         }
-        let values = list.iter().map(|place| place_of(*place)).collect();
-        Ok(binary(left, operator, Expr::Tuple(values)))
+        let exactly = binary(self.collated(left.clone()), operator, values.clone());
+        if negated {
+            return Ok(exactly);
+        }
+        // As for `=`: the loose membership follows from the exact one, and lets the database use the column's index.
+        Ok(binary(binary(left, operator, values), BinOper::And, exactly))
     }
 
     /// The list as one array bind; made once, though the list may be written twice.
@@ -246,8 +249,11 @@ impl Lowering<'_> {
         array
     }
 
-    /// The list as one JSON text, if JSON can hold every value exactly.
+    /// A long list as one JSON text, if JSON can hold every value exactly.
     fn json_list(&mut self, list: &[usize]) -> Option<usize> {
+        if list.len() <= MAX_LISTED {
+            return None;
+        }
         let first = list.first().copied()?;
         if let Some((_, json)) = self.arrays.iter().find(|(known, _)| *known == first) {
             return Some(*json);

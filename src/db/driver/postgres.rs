@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct PostgresSession {
     connection: PgConnection,
     server: Server,
-    read_only: bool,
+    session: Session,
     state: State,
     /// A statement failed and the server has refused everything since but an end of the transaction.
     aborted: bool,
@@ -63,7 +63,7 @@ impl PostgresSession {
             version: short_version(&version),
             binary_text: is_binary(&collation, provider.as_deref(), locale.as_deref()),
         };
-        Ok(PostgresSession { connection, server, read_only: session.read_only, state: State::Ready, aborted: false })
+        Ok(PostgresSession { connection, server, session: session.clone(), state: State::Ready, aborted: false })
     }
 
     async fn run_statement(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
@@ -192,7 +192,11 @@ impl Connection for PostgresSession {
     fn reset(&mut self) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
             self.aborted = false;
-            self.run_fixed(if self.read_only { RESET_READ_ONLY } else { RESET }).await?;
+            self.run_fixed(if self.session.read_only { RESET_READ_ONLY } else { RESET }).await?;
+            // RESET ALL brings back the start-up settings only.
+            self.state = State::Busy;
+            crate::conn::postgres::set_up(&mut self.connection, &self.session).await?;
+            self.state = State::Ready;
             Ok(true)
         })
     }
