@@ -43,7 +43,6 @@ const WORLD: &[(&str, &str)] = &[
     ("env::var", "the environment"),
     ("std::fs", "files"),
     ("std::net", "the network"),
-    ("std::thread", "threads"),
     ("time::Instant", "the clock"),
     ("time::SystemTime", "the clock"),
     ("Utc::now", "the clock"),
