@@ -1,18 +1,19 @@
 //! Handles: read-only and read-write databases, transactions, and what runs a statement on them.
 
-mod builder;
-mod catalog;
-pub(crate) mod driver;
-mod execute;
+// The handle, then what a statement passes, then what starts one.
 mod handle;
+mod builder;
+pub(crate) mod driver;
 mod pool;
 mod prepare;
-mod privileges;
-mod raw;
-mod stream;
+mod execute;
+mod catalog;
 mod terminals;
-mod transaction;
+mod raw;
 mod writes;
+mod stream;
+mod transaction;
+mod privileges;
 
 pub use builder::DatabaseBuilder;
 pub use handle::{Database, Mode, ReadOnly, ReadWrite};

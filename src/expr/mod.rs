@@ -1,9 +1,9 @@
 //! Expressions: one opaque, cheap-to-clone type, and the typed leaves that become it.
 
-mod column;
-mod functions;
-mod methods;
 mod operand;
+mod methods;
+mod functions;
+mod column;
 mod sort;
 
 use std::fmt;

@@ -1,9 +1,9 @@
 //! The builder: a frame is a relation, and each verb gives the next relation.
 
-mod join;
 mod names;
-mod raw;
 mod verbs;
+mod join;
+mod raw;
 mod write;
 
 use std::any::Any;

@@ -1,14 +1,14 @@
 //! What is known of tables, and the stage that binds a plan's names to it.
 
-mod access;
 mod declare;
+mod resolved;
+mod scope;
 mod nearest;
+mod typing;
+mod access;
 mod resolve;
 mod resolve_expr;
 mod resolve_write;
-mod resolved;
-mod scope;
-mod typing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
