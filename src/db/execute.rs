@@ -90,7 +90,7 @@ impl Drop for InFlight {
 pub(super) struct Care {
     /// In a read-only transaction of its own: raw SQL on a read-only handle.
     isolated: bool,
-    /// Raw SQL that may change the session.
+    /// Raw SQL: the session is set again before its next borrower.
     touches: bool,
     max_affected: Option<u64>,
 }
@@ -119,7 +119,7 @@ impl Runner {
         let raw = matches!(plan, Plan::Raw(_)) || matches!(plan, Plan::Frame(frame) if frame.has_raw());
         let care = Care {
             isolated: raw && self.core.kind == HandleKind::ReadOnly && self.transaction.is_none(),
-            touches: raw && self.core.kind == HandleKind::ReadWrite,
+            touches: raw,
             max_affected: query.max_affected(),
         };
         let mut flight = self.flight();

@@ -27,7 +27,7 @@ pub(super) struct Manager {
     pub(super) max_lifetime: Option<Duration>,
 }
 
-/// A pooled session, and whether raw SQL may have changed its settings.
+/// A pooled session, and whether raw SQL ran on it since it was last set.
 pub(super) struct Pooled {
     pub(super) connection: Box<dyn Connection>,
     pub(super) touched: bool,
@@ -90,7 +90,11 @@ impl managed::Manager for Manager {
         if self.max_lifetime.is_some_and(|most| metrics.created.elapsed() > most) {
             return close("the session is too old");
         }
-        if pooled.touched {
+        if pooled.touched && self.session.read_only {
+            // It ran in a read-only transaction and was checked to change nothing; the switch is said again all the same.
+            pooled.connection.assert_read_only().await?;
+            pooled.touched = false;
+        } else if pooled.touched {
             if !pooled.connection.reset().await? {
                 return close("raw SQL may have changed the session");
             }

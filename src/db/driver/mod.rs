@@ -171,6 +171,8 @@ pub(crate) trait Connection: Send {
     /// Brings the session back to what `Session` asked for, read-only switch included, after raw SQL may have changed it.
     /// `Ok(false)` says that this driver can't, and the session must be closed.
     fn reset(&mut self) -> BoxFuture<'_, Result<bool>>;
+    /// Says again that the session is read-only: one round trip, before the next borrower of a session that ran raw SQL.
+    fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>>;
     /// False once the session is known to be broken.
     fn is_open(&self) -> bool;
 }

@@ -15,7 +15,9 @@ use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::SqlType;
 
-/// One session with a MySQL or MariaDB server.
+/// One session with a MySQL or MariaDB server. Dropping it closes its socket; the server goes on with a running statement until
+/// it next writes to the socket or reaches its own deadline (`max_execution_time`, `max_statement_time`), which the handle's
+/// statement timeout sets.
 pub(crate) struct MySqlSession {
     connection: MySqlConnection,
     server: Server,
@@ -47,6 +49,7 @@ const ABOUT: &str = "SELECT VERSION(), @@version_comment, \
 
 // SQL: START TRANSACTION. Without an access mode the session's own holds, which a read-only handle has set.
 const BEGIN: &str = "START TRANSACTION";
+const ASSERT_READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 const BEGIN_READ_ONLY: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
@@ -246,8 +249,10 @@ impl Connection for MySqlSession {
         Box::pin(async { Ok(false) })
     }
 
-    /// None: dropping the session closes its socket. The server goes on with the statement until it next writes to the socket or
-    /// reaches its own deadline (`max_execution_time`, `max_statement_time`), so a handle should set one.
+    fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.run_fixed(ASSERT_READ_ONLY))
+    }
+
     fn is_open(&self) -> bool {
         self.state == State::Ready
     }

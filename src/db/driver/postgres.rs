@@ -11,6 +11,9 @@ use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One session with a PostgreSQL server.
+///
+/// Dropping it closes its socket: a server from PostgreSQL 14 on notices that within `client_connection_check_interval`, which
+/// is set at connect, and ends the statement; an older one goes on until it next writes or reaches `statement_timeout`.
 pub(crate) struct PostgresSession {
     connection: PgConnection,
     server: Server,
@@ -48,6 +51,8 @@ const RESET: &str = "ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RES
 const RESET_READ_ONLY: &str = "ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *; \
     SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; \
     SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+
+const ASSERT_READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
 
 impl PostgresSession {
     /// Asks a connection that was just made what server it leads to.
@@ -201,9 +206,10 @@ impl Connection for PostgresSession {
         })
     }
 
-    /// None: dropping the session closes its socket. A server from PostgreSQL 14 on notices that within
-    /// `client_connection_check_interval`, which is set at connect, and ends the statement; an older one goes on until it next
-    /// writes to the socket or reaches `statement_timeout`.
+    fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.run_fixed(ASSERT_READ_ONLY))
+    }
+
     fn is_open(&self) -> bool {
         self.state == State::Ready
     }

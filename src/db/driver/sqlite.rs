@@ -144,6 +144,11 @@ impl Connection for SqliteSession {
         Box::pin(self.call(|engine| engine.reset()))
     }
 
+    /// The file was opened read-only, which no statement can change.
+    fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn is_open(&self) -> bool {
         !self.busy && !self.dead
     }
