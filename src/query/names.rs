@@ -153,7 +153,21 @@ impl<P: Projections> Projections for Vec<P> {
     }
 }
 
-/// What `rename`'s and `drop`'s relatives take for names alone: a string, or an array or vector of strings. Sealed.
+impl<P: Projections + Clone> projections::Sealed for &[P] {}
+impl<P: Projections + Clone> Projections for &[P] {
+    fn collect_into(self, list: &mut Vec<Expr>) {
+        self.iter().for_each(|one| one.clone().collect_into(list));
+    }
+}
+
+impl<P: Projections + Clone> projections::Sealed for &Vec<P> {}
+impl<P: Projections + Clone> Projections for &Vec<P> {
+    fn collect_into(self, list: &mut Vec<Expr>) {
+        self.as_slice().collect_into(list);
+    }
+}
+
+/// What `drop`, `using` and `columns` take: one name, or an array, a slice or a vector of names. The trait is sealed.
 #[diagnostic::on_unimplemented(message = "`{Self}` is no list of names", note = "write \"id\" or [\"id\", \"total\"]")]
 pub trait IntoNames: into_names::Sealed {
     #[doc(hidden)]
@@ -180,6 +194,13 @@ impl<S: AsRef<str>, const N: usize> IntoNames for [S; N] {
 
 impl<S: AsRef<str>> into_names::Sealed for Vec<S> {}
 impl<S: AsRef<str>> IntoNames for Vec<S> {
+    fn into_names(self) -> Result<Vec<Ident>> {
+        self.iter().map(Ident::new).collect()
+    }
+}
+
+impl<S: AsRef<str>> into_names::Sealed for &Vec<S> {}
+impl<S: AsRef<str>> IntoNames for &Vec<S> {
     fn into_names(self) -> Result<Vec<Ident>> {
         self.iter().map(Ident::new).collect()
     }
@@ -244,6 +265,13 @@ impl<K: IntoSortKeys> sort_keys::Sealed for Vec<K> {}
 impl<K: IntoSortKeys> IntoSortKeys for Vec<K> {
     fn collect_keys(self, list: &mut Vec<SortKey>) {
         self.into_iter().for_each(|one| one.collect_keys(list));
+    }
+}
+
+impl<K: IntoSortKeys + Clone> sort_keys::Sealed for &[K] {}
+impl<K: IntoSortKeys + Clone> IntoSortKeys for &[K] {
+    fn collect_keys(self, list: &mut Vec<SortKey>) {
+        self.iter().for_each(|one| one.clone().collect_keys(list));
     }
 }
 
