@@ -2,7 +2,8 @@
 
 /// Declares tables whose columns have types that the compiler checks.
 ///
-/// Each becomes a module with `table`, for `db.table(orders::table)`, and a [`Column`](crate::Column) for each column.
+/// Each becomes a type that holds `table`, for `db.table(orders::table)`, and a [`Column`](crate::Column) for each column; no value
+/// of it exists. Attributes, such as a doc comment, are kept.
 ///
 /// ```
 /// use portcullis::{Dialect, table};
@@ -30,11 +31,12 @@
 macro_rules! table {
     ($($(#[$attribute:meta])* $table:ident { $($column:ident : $rust:ty),+ $(,)? })+) => {$(
         $(#[$attribute])*
-        #[allow(non_upper_case_globals, dead_code, missing_docs)]
-        pub mod $table {
-            #[allow(unused_imports)]
-            use super::*;
+        #[allow(non_camel_case_types)]
+        #[derive(Debug, Clone, Copy)]
+        pub enum $table {}
 
+        #[allow(non_upper_case_globals, dead_code, missing_docs)]
+        impl $table {
             pub const table: $crate::DeclaredTable = $crate::DeclaredTable::new(
                 stringify!($table),
                 &[$($crate::DeclaredColumn::new(
