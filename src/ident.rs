@@ -28,6 +28,14 @@ enum Text {
     Shared(Arc<str>),
 }
 
+/// The name that a Rust identifier stands for: `r#type` is `type`.
+pub(crate) const fn rust_name(written: &'static str) -> &'static str {
+    match written.as_bytes() {
+        [b'r', b'#', ..] => written.split_at(2).1,
+        _ => written,
+    }
+}
+
 impl Ident {
     /// Checks `name`.
     ///

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{Declared, Expr, Kind, OperandFor, SortKey, family};
-use crate::ident::Ident;
+use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
 use crate::value::{Interval, ToValue};
 
@@ -94,7 +94,7 @@ impl<T: ColumnType> Column<T> {
     /// Used by `table!`; the names are checked when the column is used.
     #[doc(hidden)]
     pub const fn new(table: &'static str, name: &'static str) -> Column<T> {
-        Column { table, name, rust_type: PhantomData }
+        Column { table: rust_name(table), name: rust_name(name), rust_type: PhantomData }
     }
 
     /// The column as an untyped expression, qualified by its table.

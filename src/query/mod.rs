@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::expr::{Expr, SortKey};
-use crate::ident::Ident;
+use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
 
 pub(crate) use join::{JoinKind, Matching};
@@ -97,7 +97,7 @@ impl DeclaredColumn {
     /// Used by `table!`.
     #[doc(hidden)]
     pub const fn new(name: &'static str, sql_type: SqlType, nullable: bool) -> DeclaredColumn {
-        DeclaredColumn { name, sql_type, nullable }
+        DeclaredColumn { name: rust_name(name), sql_type, nullable }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{All, Column, ColumnType, Expr, Kind, SortKey, col};
-use crate::ident::Ident;
+use crate::ident::{Ident, rust_name};
 use crate::query::DeclaredColumn;
 
 /// A table by its checked name, with its schema when one was given and its columns when `table!` declared them.
@@ -44,7 +44,7 @@ impl DeclaredTable {
     /// Used by `table!`.
     #[doc(hidden)]
     pub const fn new(name: &'static str, columns: &'static [DeclaredColumn]) -> DeclaredTable {
-        DeclaredTable { name, columns }
+        DeclaredTable { name: rust_name(name), columns }
     }
 }
 

@@ -10,18 +10,18 @@
 /// use rust_decimal::Decimal;
 ///
 /// table! {
-///     orders { id: i64, total: Decimal, note: Option<String> }
+///     orders { id: i64, total: Decimal, note: Option<String>, r#type: String }
 /// }
 ///
 /// let query = portcullis::table(orders::table)
-///     .where_(orders::total.gt(Decimal::ONE_HUNDRED))
+///     .where_(orders::total.gt(Decimal::ONE_HUNDRED) & orders::r#type.eq("sale"))
 ///     .select((orders::id, orders::note))
 ///     .to_sql_for(Dialect::Sqlite)?;
-/// assert_eq!(query.sql(), r#"SELECT "id", "note" FROM "orders" WHERE "total" > ?1"#);
+/// assert_eq!(query.sql(), r#"SELECT "id", "note" FROM "orders" WHERE "total" > ?1 AND "type" = ?2"#);
 /// # Ok::<(), portcullis::Error>(())
 /// ```
 ///
-/// A wrong literal, or a sum of text, is an error of the Rust compiler:
+/// A column whose name is a word of Rust is written `r#type`. A wrong literal, or a sum of text, is an error of the Rust compiler:
 ///
 /// ```compile_fail
 /// portcullis::table! { orders { id: i64, note: Option<String> } }
