@@ -14,7 +14,7 @@ pub enum StatementKind {
     Delete,
     /// Raw SQL that the guard parsed as a single select.
     RawSelect,
-    /// Any other raw SQL.
+    /// Any other raw SQL, also as a part of a frame on a read-write handle.
     Raw,
     /// A read of the catalogue by the crate itself.
     Catalog,

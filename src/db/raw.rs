@@ -11,6 +11,7 @@ use super::terminals::{at_most_one, exactly_one};
 use crate::error::Result;
 use crate::query::RawSql;
 use crate::row::{CountSink, Row, Rows, RowsSink, SerdeSink, take_back};
+use crate::statement::HandleKind;
 
 /// Running; see [`Frame`](crate::Frame) for what each gives.
 ///
@@ -56,12 +57,14 @@ impl RawSql {
         open_stream(&runner, Plan::Raw(&self.text)).await
     }
 
-    /// Runs a statement for its effect; the number of rows that a write touched. What was known of tables is forgotten, since
-    /// the statement may have changed one.
+    /// Runs a statement for its effect; the number of rows that a write touched. On a read-write handle what was known of tables
+    /// is forgotten, since the statement may have changed one.
     pub async fn execute(&self) -> Result<u64> {
         let runner = self.runner()?;
         let result = runner.run(Plan::Raw(&self.text), Box::new(CountSink::new())).await;
-        runner.core.forget_read_tables();
+        if runner.core.kind == HandleKind::ReadWrite {
+            runner.core.forget_read_tables();
+        }
         let (_, done) = result?;
         Ok(done.affected)
     }
