@@ -11,6 +11,7 @@
 mod chains;
 mod compile_fail;
 mod dsn;
+mod examples;
 mod servers;
 mod source_rules;
 mod support;

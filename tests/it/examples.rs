@@ -1,0 +1,228 @@
+//! The examples run, and say what their headers promise.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use portcullis::{Dialect, all, col, count, max, sum, using};
+use serde_json::Value as Json;
+
+use crate::support;
+
+/// The examples' programs by name. A plain `cargo test` has built them already; cargo says where, and mends what is stale.
+fn programs() -> &'static BTreeMap<String, PathBuf> {
+    static PROGRAMS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo tells a test about its package would make build scripts run again.
+        for (name, _) in std::env::vars_os() {
+            if ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                cargo.env_remove(name);
+            }
+        }
+        let output = cargo
+            .args(["build", "--offline", "--examples", "--message-format=json"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Json>(line).ok())
+            .filter(|message| message["target"]["kind"][0] == "example")
+            .filter_map(|message| {
+                let name = message["target"]["name"].as_str()?.to_owned();
+                Some((name, PathBuf::from(message["executable"].as_str()?)))
+            })
+            .collect()
+    })
+}
+
+/// What an example prints. It must end well.
+fn output_of(name: &str, arguments: &[&Path]) -> String {
+    let program = programs().get(name).unwrap_or_else(|| panic!("no example {name}"));
+    let output = Command::new(program)
+        .args(arguments)
+        // An example runs from anywhere, and asks no server unless it is told of one.
+        .current_dir(std::env::temp_dir())
+        .env_remove("PORTCULLIS_EXAMPLE_DSN")
+        .env_remove("PORTCULLIS_EXAMPLE_DSN_FILE")
+        .output()
+        .expect("the example runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{name}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// Each of `parts` occurs in `text`, in this order.
+fn in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { panic!("{part:?} is missing in its place in:\n{text}") };
+        rest = after;
+    }
+}
+
+#[test]
+fn every_example_has_a_test_and_a_header_and_is_short() {
+    let tested = include_str!("examples.rs");
+    for name in programs().keys() {
+        assert!(tested.contains(&format!("output_of(\"{name}\"")), "no test runs {name}");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).with_extension("rs");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains(&format!("//! cargo run --example {name}")), "{name} does not say how to run it");
+        let most = if name == "quickstart" { 160 } else { 100 };
+        assert!(text.lines().count() <= most, "{name} is too long");
+    }
+}
+
+#[test]
+fn quickstart_tells_the_story() {
+    let text = output_of("quickstart", &[]);
+    in_order(
+        &text,
+        &[
+            "loaded    16 rows into airlines",
+            "loaded  1458 rows into airports",
+            "loaded 27004 rows into flights",
+            "loaded  3322 rows into planes",
+            "loaded  2226 rows into weather",
+            r#"FROM "flights" WHERE "origin" = ?1 AND "dep_delay" > ?2"#,
+            "     1 │   9 │ HA      │     51 │ HNL  │      1301",
+            "5 rows",
+            "INNER JOIN",
+            "INNER JOIN",
+            "GROUP BY",
+            "HAVING COUNT(*) > ?2",
+            "4 rows",
+            "[raw.not_a_select]",
+            "`flights; DROP TABLE flights` holds U+003B",
+            "did you mean `dep_delay`? [schema.unknown_column]",
+            "[rate.limited]",
+            "retry after ",
+            // The audit: each statement in its turn.
+            r#"{"phase":"intent","subject":"ada","summary":"SELECT flights"}"#,
+            r#"{"phase":"completion","outcome":"completed","rows":5}"#,
+            r#"{"phase":"intent","subject":"ada","summary":"SELECT flights, airlines, planes"}"#,
+            r#"{"phase":"completion","outcome":"completed","rows":4}"#,
+            r#""refused":"raw.not_a_select"}"#,
+            r#"{"phase":"completion","outcome":"denied","rows":0,"error":"raw.not_a_select"}"#,
+            r#""refused":"ident.character"}"#,
+            r#""refused":"schema.unknown_column"}"#,
+            r#"{"phase":"completion","outcome":"throttled","rows":0,"error":"rate.limited","rule":"per person"}"#,
+        ],
+    );
+    // Two a minute, one each thirty seconds.
+    let wait = text.lines().find_map(|line| line.strip_prefix("retry after ")?.strip_suffix('s')).expect("a time");
+    let wait: f64 = wait.parse().expect("seconds");
+    assert!((1.0..=30.0).contains(&wait), "{wait}");
+}
+
+/// The text of the first block of the README that is marked as `language`.
+fn readme_block(language: &str) -> String {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let block = readme.split(&format!("```{language}\n")).nth(1).and_then(|rest| rest.split("\n```").next());
+    block.unwrap_or_else(|| panic!("the README has no block of {language}")).to_owned()
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The first screen of the README: the chain is the quickstart's, and the table is what that prints.
+#[test]
+fn the_chain_and_the_table_in_the_readme_are_those_of_the_quickstart() {
+    let quickstart =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart.rs")).unwrap();
+    let block = readme_block("rust");
+    let chain =
+        block.split_once(".table(\"flights\")").and_then(|(_, rest)| rest.split_once(".limit(4)")).expect("a chain").0;
+    assert!(words(&quickstart).contains(&words(chain)), "{chain}");
+    let table = readme_block("text");
+    assert!(table.lines().count() > 4, "{table}");
+    assert!(output_of("quickstart", &[]).contains(&table), "{table}");
+}
+
+/// And the SQL is what PostgreSQL gets.
+#[tokio::test]
+async fn the_sql_in_the_readme_is_what_postgresql_gets() {
+    support::on(&[Dialect::Postgres], async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE airlines (carrier text PRIMARY KEY, name text NOT NULL)",
+            "CREATE TABLE planes (tailnum text PRIMARY KEY, seats integer)",
+            "CREATE TABLE flights (carrier text, tailnum text, dep_delay integer)",
+        ])
+        .await;
+        let db = db.read_only().await;
+        let waits = db
+            .table("flights")
+            .where_(col("dep_delay").gt(60))
+            .join(db.table("airlines"), using("carrier"))
+            .join(db.table("planes"), using("tailnum"))
+            .group_by("name")
+            .agg((count(all()).as_("late"), sum(col("seats")).as_("seats"), max(col("dep_delay")).as_("worst")))
+            .where_(col("late").gt(100))
+            .order_by(col("late").desc())
+            .limit(4);
+        assert!(waits.collect().await.expect("it runs").is_empty());
+        assert_eq!(words(&readme_block("sql")), waits.to_sql().expect("text").sql());
+    })
+    .await;
+}
+
+#[test]
+fn dynamic_filters_bind_what_a_user_types() {
+    let text = output_of("dynamic_filters", &[]);
+    in_order(&text, &["4 rows", "2 rows", "2 rows", "Bob 100%", "1 row\n", "0 rows", "sort by one of"]);
+    assert!(!text.contains("1=1"), "{text}");
+}
+
+#[test]
+fn services_limit_each_subject_apart() {
+    in_order(
+        &output_of("services", &[]),
+        &[
+            "mallory is no customer: nothing is kept",
+            "(Constraint)",
+            "ada sees a revenue of 200",
+            "ada is too fast for the rule Some(\"reads\")",
+            "bob sees a revenue of 200",
+        ],
+    );
+}
+
+#[test]
+fn audit_file_holds_every_statement_and_no_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trail.jsonl");
+    let text = output_of("audit_file", &[&file]);
+    in_order(&text, &["has no condition", "could not be written, so the statement was not sent"]);
+    let trail = std::fs::read_to_string(&file).unwrap();
+    let records: Vec<Json> = trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.iter().filter(|record| record["phase"] == "intent").count(), 4);
+    assert_eq!(records.iter().filter(|record| record["phase"] == "completion").count(), 4);
+    assert!(!trail.contains("Eve") && !trail.contains("51000"), "{trail}");
+}
+
+#[test]
+fn tls_postgres_refuses_less_than_verified_tls_without_a_server() {
+    let text = output_of("tls_postgres", &[]);
+    in_order(&text, &["sslmode=disable", "sslmode=prefer", "sslmode=require", "is not set, so no server is asked"]);
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn custom_hook_sees_through_aliases_capitals_and_raw_sql() {
+    let text = output_of("custom_hook", &[]);
+    assert_eq!(text.matches("refused: all but people is for the payroll service").count(), 3, "{text}");
+    in_order(&text, &["60000", "1 rows from SELECT people\n", "1 rows from SELECT people, salaries"]);
+}
+
+#[test]
+fn typed_tables_give_typed_rows() {
+    in_order(
+        &output_of("typed_tables", &[]),
+        &["Ada: 1 orders, 120 in all, 120 each", "Eve: 1 orders, 40 in all", "3 orders without a note"],
+    );
+}

@@ -1,0 +1,21 @@
+//! Write verbs on a read-only handle and its transactions do not compile.
+
+use portcullis::{Database, ReadOnly, Transaction};
+
+fn handle(db: &Database<ReadOnly>) {
+    let _ = db.insert("orders"); //~ no method named `insert`
+    let _ = db.update("orders"); //~ no method named `update`
+    let _ = db.delete("orders"); //~ no method named `delete`
+}
+
+fn transaction(tx: &Transaction<ReadOnly>) {
+    let _ = tx.insert("orders"); //~ no method named `insert`
+    let _ = tx.update("orders"); //~ no method named `update`
+    let _ = tx.delete("orders"); //~ no method named `delete`
+}
+
+fn back(db: Database<ReadOnly>) {
+    let _ = db.to_read_write(); //~ no method named `to_read_write`
+}
+
+fn main() {}
