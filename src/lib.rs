@@ -1,4 +1,4 @@
-//! A DataFrame-style query builder whose every statement is guarded.
+#![doc = include_str!("../README.md")]
 
 #![cfg_attr(
     test,

@@ -11,7 +11,7 @@ use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
 use crate::value::{Interval, ToValue};
 
-/// A column whose Rust type is known when the program is compiled, declared by [`table!`](crate::table).
+/// A column whose Rust type is known when the program is compiled, declared by [`table!`](crate::table!).
 ///
 /// Its operators take operands of its own family only, so a wrong literal doesn't compile; the result is a plain [`Expr`].
 pub struct Column<T> {
