@@ -12,6 +12,7 @@ mod chains;
 mod compile_fail;
 mod dsn;
 mod examples;
+mod public_types;
 mod servers;
 mod source_rules;
 mod support;

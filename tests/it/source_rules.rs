@@ -3,7 +3,7 @@
 //! Each rule below is a line of DESIGN.md's "Absences" or of its order of stages. A rule brings snippets that break it and
 //! snippets that keep it, so that a rule which no longer sees anything fails too.
 
-mod source;
+pub mod source;
 
 use std::path::Path;
 
