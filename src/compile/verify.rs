@@ -24,9 +24,6 @@ const SIZED_TYPES: [&[u8]; 14] = [
     b"BIT",
 ];
 
-/// The one string that compiled text may hold: the escape character of LIKE, which the builder writes itself.
-const ESCAPE_LITERAL: &[u8] = b"'!'";
-
 /// What a byte may start outside a quoted name.
 #[derive(Clone, Copy, PartialEq)]
 enum Class {
@@ -177,7 +174,7 @@ impl Scan<'_> {
                 Class::Digit => self.size(start)?,
                 Class::DoubleQuote if !mysql => self.name(b'"')?,
                 Class::Backtick if mysql => self.name(b'`')?,
-                Class::Quote => self.escape_literal()?,
+                Class::Quote => return refuse("verify.literal", "compiled text holds a literal"),
                 Class::Dollar if postgres => self.numbered()?,
                 Class::Question if mysql => {
                     self.binds.counted += 1;
@@ -253,8 +250,11 @@ impl Scan<'_> {
         }
     }
 
-    /// `$n` or `?n`.
+    /// `$n` or `?n`. To PostgreSQL `a$1` is one word, so a placeholder touches no word on either side.
     fn numbered(&mut self) -> Result<()> {
+        if self.position.checked_sub(1).is_some_and(|before| is_word(self.at(before))) {
+            return refuse("verify.placeholder", "compiled text holds a placeholder that touches a word");
+        }
         let start = self.position + 1;
         let end = self.run(start, |byte| byte.is_ascii_digit());
         let digits = self.bytes.get(start..end).unwrap_or_default();
@@ -284,23 +284,6 @@ impl Scan<'_> {
             return refuse("verify.literal", "compiled text holds a literal");
         }
         self.position = position;
-        Ok(())
-    }
-
-    /// `ESCAPE '!'`, and no other string.
-    fn escape_literal(&mut self) -> Result<()> {
-        let start = self.position;
-        let word = self.bytes.get(self.word.clone()).unwrap_or_default();
-        let allowed = word.eq_ignore_ascii_case(b"ESCAPE")
-            && self.word.end + 1 == start
-            && self.at(self.word.end) == b' '
-            && self.bytes.get(start..).is_some_and(|rest| rest.starts_with(ESCAPE_LITERAL))
-            && !is_word(self.at(start + 3))
-            && self.at(start + 3) != b'\'';
-        if !allowed {
-            return refuse("verify.literal", "compiled text holds a literal");
-        }
-        self.position = start + ESCAPE_LITERAL.len();
         Ok(())
     }
 }
@@ -335,8 +318,8 @@ mod tests {
     #[test]
     fn what_the_builder_writes_passes() {
         let postgres = "SELECT \"a\".\"x;--'\", CAST(\"b\" AS numeric(10, 2)), $1::int8, \"j\" @> $2 FROM \"t\" AS \"a\" WHERE \
-                        \"c\" LIKE $3 ESCAPE '!' AND \"d\" = ANY($4) ORDER BY \"x\" DESC NULLS LAST LIMIT $5 OFFSET $1";
-        assert_eq!(code(postgres, Dialect::Postgres, 5), "ok");
+                        \"c\" LIKE $3 ESCAPE $6 AND \"d\" = ANY($4) ORDER BY \"x\" DESC NULLS LAST LIMIT $5 OFFSET $1";
+        assert_eq!(code(postgres, Dialect::Postgres, 6), "ok");
         let mysql = "SELECT `a`.`x``?`, CAST(`b` AS DECIMAL(65,30)) FROM `t` WHERE `c` <=> ? AND NOT (`d` - ? > ?)";
         assert_eq!(code(mysql, Dialect::MySql, 3), "ok");
         assert_eq!(code("SELECT \"a\"\"?9\" || ?1 FROM \"t\" WHERE \"b\" IS ?2 OR ?1", Dialect::Sqlite, 2), "ok");
@@ -350,8 +333,7 @@ mod tests {
             (&ALL[..], "SELECT 1", 0, "verify.literal"),
             (&ALL, "SELECT .5", 0, "verify.literal"),
             (&ALL, "SELECT 'x'", 0, "verify.literal"),
-            (&ALL, "SELECT ESCAPE '!!'", 0, "verify.literal"),
-            (&ALL, "SELECT ESCAPE '!''!'", 0, "verify.literal"),
+            (&ALL, "SELECT ESCAPE '!'", 0, "verify.literal"),
             (&ALL, "SELECT DECIMALS(1)", 0, "verify.literal"),
             (&ALL, "SELECT DECIMAL(1, x)", 0, "verify.literal"),
             (&ALL, "SELECT a; DROP TABLE t", 0, "verify.statement"),
@@ -368,6 +350,8 @@ mod tests {
             (&[Dialect::Postgres], "SELECT $1, $3", 2, "verify.placeholder"),
             (&[Dialect::Postgres], "SELECT $0", 1, "verify.placeholder"),
             (&[Dialect::Postgres], "SELECT $1a", 1, "verify.placeholder"),
+            (&[Dialect::Postgres], "SELECT a$1", 1, "verify.placeholder"),
+            (&[Dialect::Sqlite], "SELECT a?1", 1, "verify.placeholder"),
             (&[Dialect::Postgres], "SELECT $$x$$", 0, "verify.placeholder"),
             (&[Dialect::Postgres], "SELECT $99999999999999999999", 1, "verify.placeholder"),
             (&[Dialect::Postgres], "SELECT `a`", 0, "verify.character"),
@@ -426,7 +410,11 @@ mod tests {
                     }
                 }
                 Kind::Positional if dialect.is_mysql_family() => seen[0] += 1,
-                Kind::Positional if sql[token.end()..].starts_with(is_word_sign) => return false,
+                Kind::Positional
+                    if sql[token.end()..].starts_with(is_word_sign) || sql[..token.start].ends_with(is_word_sign) =>
+                {
+                    return false;
+                }
                 Kind::Positional
                     if !token.text.starts_with(['?', '$']) || token.text.starts_with('$') != (dialect == ALL[0]) =>
                 {
@@ -437,14 +425,6 @@ mod tests {
                     match digits.parse::<usize>() {
                         Ok(number) if number > 0 && number <= binds && digits.len() <= 6 => seen[number] += 1,
                         _ => return false,
-                    }
-                }
-                Kind::Text => {
-                    if token.text != "'!'"
-                        || !before(1).is_some_and(|word| word.is_word("ESCAPE") && word.end() + 1 == token.start)
-                        || sql[token.end()..].starts_with(is_word_sign)
-                    {
-                        return false;
                     }
                 }
                 Kind::Number => {
