@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use deadpool::managed::Timeouts;
@@ -186,6 +186,7 @@ impl DatabaseBuilder {
             memory: anchor.as_ref().map(|anchor| anchor.name.clone()),
             idle_timeout: self.idle_timeout,
             max_lifetime: self.max_lifetime,
+            broken: Mutex::default(),
         };
         let timeouts = Timeouts {
             wait: Some(self.acquire_timeout),
@@ -232,9 +233,10 @@ impl DatabaseBuilder {
             memory: Some(name.clone()),
             idle_timeout: None,
             max_lifetime: None,
+            broken: Mutex::default(),
         };
         let session = manager.open().await?;
-        Ok(Arc::new(Anchor { name, _session: std::sync::Mutex::new(session) }))
+        Ok(Arc::new(Anchor { name, _session: Mutex::new(session) }))
     }
 }
 

@@ -1,8 +1,6 @@
 //! How a statement runs: hooks, a session, the driver, hooks again; and what happens when the caller goes away in between.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
@@ -13,6 +11,7 @@ use super::driver::{BoxFuture, Connection, Control, Done, RowSink, Statement};
 use super::handle::{Core, Runner};
 use super::pool::{Manager, Pooled, pool_error};
 use super::prepare::Plan;
+use super::transaction::TransactionState;
 use crate::compile::CompiledQuery;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hook::{Entered, Outcome, OutcomeKind, QueryContext};
@@ -30,7 +29,9 @@ pub(super) struct InFlight {
     entered: Entered,
     started: Instant,
     held: Option<Held>,
-    ended: bool,
+    /// The hooks' `after` while it runs. It outlives a caller who goes away in the middle of it: each hook is told once, and how
+    /// the statement really ended.
+    telling: Option<BoxFuture<'static, ()>>,
 }
 
 /// The session that a statement runs on.
@@ -62,25 +63,19 @@ impl Held {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
         if let Some(held) = self.held.take() {
             held.discard();
         }
-        let Some(cx) = self.cx.take() else { return };
-        let error = Error::new(ErrorKind::Cancelled, "statement.cancelled", "the statement was dropped before its end");
-        let outcome = Outcome {
-            kind: OutcomeKind::Cancelled,
-            rows: 0,
-            affected: 0,
-            elapsed: self.started.elapsed(),
-            error: Some(error),
-        };
-        let (core, entered) = (Arc::clone(&self.core), self.entered);
+        if self.cx.is_some() {
+            let message = "the statement was dropped before its end";
+            let error = Error::new(ErrorKind::Cancelled, "statement.cancelled", message);
+            self.owe(outcome_of(&Err(error), self.started.elapsed()));
+        }
         // Without a runtime nothing could have been waited for either.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { core.hooks.after(&cx, &outcome, entered).await });
+        if let Some(telling) = self.telling.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(telling);
         }
     }
 }
@@ -136,7 +131,7 @@ impl Runner {
         let columns = query.columns().cloned();
         let cached = !matches!(query.kind(), StatementKind::Raw | StatementKind::Explain);
         let statement = Statement { sql: Arc::clone(query.sql()), columns, cached, binds: query.into_binds() };
-        let flight = flight.take_session(self).await?;
+        let flight = flight.take_session(self.transaction.as_deref()).await?;
         Ok((flight, statement, care))
     }
 
@@ -147,7 +142,7 @@ impl Runner {
             entered: Entered::default(),
             started: Instant::now(),
             held: None,
-            ended: false,
+            telling: None,
         }
     }
 
@@ -190,30 +185,51 @@ impl Runner {
         flight.end(outcome).await;
     }
 
-    /// Runs transaction control with its hooks around it. A transaction's end is tried even when a hook refuses it: leaving
-    /// it open would be worse.
-    pub(super) async fn control(&self, kind: StatementKind, held: &mut Option<Held>, control: Control) -> Result<()> {
+    fn control_flight(&self, kind: StatementKind) -> InFlight {
         let mut flight = self.flight();
         if !self.core.hooks.is_empty() {
             flight.cx = Some(Arc::new(self.context(kind)));
         }
-        let mut refusal = None;
-        if let Err(error) = flight.before().await {
-            if kind != StatementKind::Rollback {
-                let outcome = Outcome::not_sent(error.clone(), flight.started.elapsed());
-                flight.end(outcome).await;
-                return Err(error);
-            }
-            refusal = Some(error);
+        flight
+    }
+
+    /// Begins a transaction on a session of the pool, with the hooks around it.
+    pub(super) async fn begin_session(&self, control: Control) -> Result<Object<Manager>> {
+        let flight = self.control_flight(StatementKind::Begin).ask().await?;
+        let mut flight = flight.take_session(None).await?;
+        let result = flight.control(control).await;
+        // The session stays with the flight meanwhile: should the caller go away, it is closed, and so rolled back.
+        flight.tell(outcome_of(&result, flight.started.elapsed())).await;
+        result?;
+        match flight.held.take() {
+            Some(Held::Pooled(object)) => Ok(object),
+            _ => Err(Error::internal("transaction.session")),
         }
-        let result = match held.as_mut().and_then(Held::pooled) {
-            Some(pooled) => with_deadline(self.core.statement_timeout, pooled.connection.control(control)).await,
-            None => Err(lost()),
-        };
-        let outcome =
-            outcome_of(&result.as_ref().map(|()| Done::default()).map_err(Clone::clone), flight.started.elapsed());
+    }
+
+    /// Commits or rolls back with the hooks around it, and gives the session back. A rollback is tried even when a hook refuses
+    /// it: leaving the transaction open would be worse. Whatever else goes wrong closes the session, which rolls back too.
+    pub(super) async fn end_session(
+        &self,
+        kind: StatementKind,
+        object: Object<Manager>,
+        control: Control,
+    ) -> Result<()> {
+        let mut flight = self.control_flight(kind);
+        flight.held = Some(Held::Pooled(object));
+        let refusal = flight.before().await.err();
+        if let Some(error) = &refusal
+            && kind != StatementKind::Rollback
+        {
+            flight.discard_session();
+            let outcome = Outcome::not_sent(error.clone(), flight.started.elapsed());
+            flight.end(outcome).await;
+            return Err(error.clone());
+        }
+        let result = flight.control(control).await;
+        let outcome = outcome_of(&result, flight.started.elapsed());
         flight.end(outcome).await;
-        result.and_then(|()| refusal.map_or(Ok(()), Err))
+        result.and_then(|_| refusal.map_or(Ok(()), Err))
     }
 }
 
@@ -241,8 +257,8 @@ impl InFlight {
     }
 
     /// Takes a session out of the pool, or the transaction's own.
-    async fn take_session(mut self, runner: &Runner) -> Result<InFlight> {
-        let held = match &runner.transaction {
+    async fn take_session(mut self, transaction: Option<&TransactionState>) -> Result<InFlight> {
+        let held = match transaction {
             Some(transaction) => transaction.hold().await.map(Held::Transaction),
             None => self.core.pool.get().await.map(Held::Pooled).map_err(pool_error),
         };
@@ -268,22 +284,25 @@ impl InFlight {
     ) -> Result<(Box<dyn RowSink>, Done)> {
         let in_transaction = matches!(self.held, Some(Held::Transaction(_)));
         let limit = self.core.statement_timeout;
+        let mut left_open = false;
         let result = match self.held.as_mut().and_then(Held::pooled) {
             Some(pooled) => {
                 pooled.touched |= care.touches;
-                with_deadline(limit, drive(&mut *pooled.connection, statement, care, in_transaction, sink)).await
+                let work = drive(&mut *pooled.connection, statement, care, in_transaction, &mut left_open, sink);
+                with_deadline(limit, work).await
             }
             None => Err(lost()),
         };
         let broken = self.held.as_mut().and_then(Held::pooled).is_none_or(|pooled| !pooled.connection.is_open());
+        if broken && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect) {
+            self.core.pool.manager().suspect_idle();
+        }
         // A deadline dropped the driver in mid-flight; a write beyond its limit takes its transaction with it.
         let unusable = result
             .as_ref()
             .is_err_and(|error| error.code() == DEADLINE || (in_transaction && error.kind() == ErrorKind::TooManyRows));
-        if let Some(held) = self.held.take()
-            && (broken || unusable)
-        {
-            held.discard();
+        if broken || unusable || left_open {
+            self.discard_session();
         }
         let counts = result.as_ref().map(|(_, done)| *done).map_err(Clone::clone);
         let outcome = outcome_of(&counts, self.started.elapsed());
@@ -291,40 +310,44 @@ impl InFlight {
         result
     }
 
-    /// Gives the session back and tells the hooks how it ended. From here on the hooks hear of it exactly once, even when the
-    /// caller goes away while they do.
+    /// Begins, commits or rolls back on the session, which is closed when that fails.
+    async fn control(&mut self, control: Control) -> Result<Done> {
+        let result = match self.held.as_mut().and_then(Held::pooled) {
+            Some(pooled) => with_deadline(self.core.statement_timeout, pooled.connection.control(control)).await,
+            None => Err(lost()),
+        };
+        if result.is_err() {
+            self.discard_session();
+        }
+        result.map(|()| Done::default())
+    }
+
+    fn discard_session(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.discard();
+        }
+    }
+
+    /// Gives the session back and tells the hooks how it ended.
     async fn end(mut self, outcome: Outcome) {
-        self.ended = true;
         drop(self.held.take());
+        self.tell(outcome).await;
+    }
+
+    /// Tells the hooks how it ended.
+    async fn tell(&mut self, outcome: Outcome) {
+        self.owe(outcome);
+        if let Some(telling) = &mut self.telling {
+            telling.as_mut().await;
+        }
+        self.telling = None;
+    }
+
+    /// From here on the hooks that let the statement pass are told of `outcome`, by whoever polls or drops the flight.
+    fn owe(&mut self, outcome: Outcome) {
         if let Some(cx) = self.cx.take() {
             let (hooks, entered) = (self.core.hooks.clone(), self.entered);
-            Telling(Some(Box::pin(async move { hooks.after(&cx, &outcome, entered).await }))).await;
-        }
-    }
-}
-
-/// The hooks' `after`, which goes on by itself when its caller is dropped.
-struct Telling(Option<BoxFuture<'static, ()>>);
-
-impl Future for Telling {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(after) = &mut self.0 else { return Poll::Ready(()) };
-        let told = after.as_mut().poll(cx);
-        if told.is_ready() {
-            self.0 = None;
-        }
-        told
-    }
-}
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        if let Some(after) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(after);
+            self.telling = Some(Box::pin(async move { hooks.after(&cx, &outcome, entered).await }));
         }
     }
 }
@@ -342,12 +365,14 @@ async fn with_deadline<T>(limit: Option<Duration>, work: impl Future<Output = Re
     }
 }
 
-/// Runs the statement, in a transaction of its own where that is called for.
+/// Runs the statement, in a transaction of its own where that is called for. `left_open` is set while that one is open: a
+/// session on which it could not be ended must not be used again.
 async fn drive(
     connection: &mut dyn Connection,
     statement: &Statement,
     care: Care,
     in_transaction: bool,
+    left_open: &mut bool,
     sink: Box<dyn RowSink>,
 ) -> Result<(Box<dyn RowSink>, Done)> {
     let own_transaction = !in_transaction && (care.isolated || care.max_affected.is_some());
@@ -356,19 +381,19 @@ async fn drive(
         check_affected(care, done)?;
         return Ok((sink, done));
     }
+    *left_open = true;
     connection.control(Control::Begin { read_only: care.isolated }).await?;
     let result = connection.run(statement, sink).await.and_then(|(sink, done)| {
         check_affected(care, done)?;
         Ok((sink, done))
     });
-    if care.isolated || result.is_err() {
-        let rolled_back = connection.control(Control::Rollback).await;
-        let (sink, done) = result?;
-        rolled_back?;
-        return Ok((sink, done));
-    }
-    connection.control(Control::Commit).await?;
-    result
+    let commit = !care.isolated && result.is_ok();
+    let ended = connection.control(if commit { Control::Commit } else { Control::Rollback }).await;
+    *left_open = ended.is_err();
+    // The statement's own error says more than that of the rollback after it.
+    let finished = result?;
+    ended?;
+    Ok(finished)
 }
 
 fn check_affected(care: Care, done: Done) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The pool: `deadpool` with a manager that opens, checks and resets sessions by what is known of them.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 
@@ -25,6 +26,8 @@ pub(super) struct Manager {
     pub(super) memory: Option<String>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) max_lifetime: Option<Duration>,
+    /// When a session was last found broken.
+    pub(super) broken: Mutex<Option<Instant>>,
 }
 
 /// A pooled session, and whether raw SQL ran on it since it was last set.
@@ -34,6 +37,17 @@ pub(super) struct Pooled {
 }
 
 impl Manager {
+    /// A session broke, and whatever broke it may have broken those that lie idle too: each is asked for a sign of life before
+    /// its next use. After a restart of the server one statement fails, not one for each pooled session.
+    pub(super) fn suspect_idle(&self) {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_suspect(&self, metrics: &Metrics) -> bool {
+        let used = metrics.recycled.unwrap_or(metrics.created);
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|broken| used <= broken)
+    }
+
     /// Opens a session: asks the secret source, verifies the server, sets the session.
     pub(super) async fn open(&self) -> Result<Box<dyn Connection>> {
         match self.dsn.family() {
@@ -90,6 +104,7 @@ impl managed::Manager for Manager {
         if self.max_lifetime.is_some_and(|most| metrics.created.elapsed() > most) {
             return close("the session is too old");
         }
+        let suspect = self.is_suspect(metrics);
         if pooled.touched && self.session.read_only {
             // It ran in a read-only transaction and was checked to change nothing; the switch is said again all the same.
             pooled.connection.assert_read_only().await?;
@@ -99,7 +114,7 @@ impl managed::Manager for Manager {
                 return close("raw SQL may have changed the session");
             }
             pooled.touched = false;
-        } else if idle > IDLE_CHECK {
+        } else if suspect || idle > IDLE_CHECK {
             pooled.connection.ping().await?;
         }
         Ok(())

@@ -9,9 +9,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
 use super::driver::Control;
-use super::execute::Held;
 use super::handle::{Database, Mode, ReadOnly, ReadWrite, Runner};
-use super::pool::{Manager, pool_error};
+use super::pool::Manager;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{Delete, Frame, Insert, IntoTable, RawSource, RawSql, Update};
 use crate::statement::StatementKind;
@@ -47,11 +46,6 @@ pub(super) struct TransactionState {
 }
 
 impl TransactionState {
-    /// A transaction that has begun on `object`.
-    pub(super) fn started(object: Object<Manager>) -> TransactionState {
-        TransactionState { id: Uuid::now_v7(), session: Arc::new(Mutex::new(Some(object))) }
-    }
-
     /// Takes the session out, so that the transaction can be ended.
     pub(super) async fn take(&self) -> Result<Object<Manager>> {
         self.hold().await?.take().ok_or_else(|| Error::internal("transaction.hold"))
@@ -84,50 +78,29 @@ impl<M: Mode> Database<M> {
     ///
     /// A hook's refusal, or what the pool and the database give.
     pub async fn begin(&self) -> Result<Transaction<M>> {
-        let core = Arc::clone(&self.runner.core);
-        let state = TransactionState { id: Uuid::now_v7(), session: Arc::new(Mutex::new(None)) };
-        let runner = Runner { core, subject: self.runner.subject.clone(), transaction: Some(Arc::new(state)) };
-        let object = runner.core.pool.get().await.map_err(pool_error)?;
-        let control = Control::Begin { read_only: M::KIND == ReadOnly::KIND };
-        let (held, result) = runner.control_guarded(StatementKind::Begin, Held::Pooled(object), control).await;
-        match (held, result) {
-            (Some(Held::Pooled(object)), Ok(())) => {
-                if let Some(state) = &runner.transaction {
-                    *state.session.lock().await = Some(object);
-                }
-                Ok(Transaction { runner: Arc::new(runner), mode: PhantomData })
-            }
-            (_, Err(error)) => Err(error),
-            (_, Ok(())) => Err(Error::internal("transaction.session")),
-        }
+        Transaction::begin(&self.runner).await
     }
 }
 
-/// A session under transaction control: closed, not given back, when the caller goes away in between.
-struct Controlled(Option<Held>);
-
-impl Drop for Controlled {
-    fn drop(&mut self) {
-        if let Some(held) = self.0.take() {
-            held.discard();
+impl<M: Mode> Transaction<M> {
+    pub(super) async fn begin(outside: &Runner) -> Result<Transaction<M>> {
+        let state = TransactionState { id: Uuid::now_v7(), session: Arc::default() };
+        let mut runner = Runner {
+            core: Arc::clone(&outside.core),
+            subject: outside.subject.clone(),
+            transaction: Some(Arc::new(state)),
+        };
+        let object = runner.begin_session(Control::Begin { read_only: M::KIND == ReadOnly::KIND }).await?;
+        // Nothing is waited for from here on: a session in mid-transaction would go back into the pool.
+        if let Some(state) = &mut runner.transaction {
+            *state = Arc::new(TransactionState { id: state.id, session: Arc::new(Mutex::new(Some(object))) });
         }
+        Ok(Transaction { runner: Arc::new(runner), mode: PhantomData })
     }
-}
 
-impl Runner {
-    /// [`Runner::control`] with the session closed if the caller goes away or the control fails.
-    pub(super) async fn control_guarded(
-        &self,
-        kind: StatementKind,
-        held: Held,
-        control: Control,
-    ) -> (Option<Held>, Result<()>) {
-        let mut controlled = Controlled(Some(held));
-        let result = self.control(kind, &mut controlled.0, control).await;
-        match result {
-            Ok(()) => (controlled.0.take(), Ok(())),
-            Err(error) => (None, Err(error)),
-        }
+    /// What statements of the transaction run on.
+    pub(super) fn runner(&self) -> &Arc<Runner> {
+        &self.runner
     }
 }
 
@@ -171,10 +144,7 @@ impl<M: Mode> Transaction<M> {
     async fn end(self, kind: StatementKind, control: Control) -> Result<()> {
         let Some(state) = self.runner.transaction.clone() else { return Err(Error::internal("transaction.state")) };
         let object = state.take().await?;
-        let (held, result) = self.runner.control_guarded(kind, Held::Pooled(object), control).await;
-        // Ended well, the session goes back into the pool.
-        drop(held);
-        result
+        self.runner.end_session(kind, object, control).await
     }
 }
 
@@ -211,8 +181,7 @@ impl<M: Mode> Drop for Transaction<M> {
                 runtime.spawn(async move {
                     // A stream may still be reading; the transaction ends after it.
                     let Some(object) = state.session.lock().await.take() else { return };
-                    let held = Held::Pooled(object);
-                    drop(runner.control_guarded(StatementKind::Rollback, held, Control::Rollback).await);
+                    drop(runner.end_session(StatementKind::Rollback, object, Control::Rollback).await);
                 });
             }
             Err(_) => state.discard(),

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use super::driver::Control;
-use super::execute::Held;
-use super::handle::Runner;
-use super::pool::pool_error;
+use super::handle::{ReadWrite, Runner};
 use super::prepare::Plan;
-use super::transaction::TransactionState;
+use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::query::{Delete, Insert, Origin, Update, Write, WriteKind, check_write};
 use crate::row::CountSink;
-use crate::statement::StatementKind;
 
 /// How many rows one INSERT holds at most, however few columns they have.
 const MAX_ROWS: usize = 5_000;
@@ -80,36 +76,19 @@ async fn in_transaction(runner: &Arc<Runner>, parts: Vec<Write>) -> Result<u64> 
         }
         return Ok(total);
     }
-    let object = runner.core.pool.get().await.map_err(pool_error)?;
-    let begin = Control::Begin { read_only: false };
-    let (held, begun) = runner.control_guarded(StatementKind::Begin, Held::Pooled(object), begin).await;
-    begun?;
-    let Some(Held::Pooled(object)) = held else { return Err(Error::internal("insert.begin")) };
-    let state = Arc::new(TransactionState::started(object));
-    let inner = Runner {
-        core: Arc::clone(&runner.core),
-        subject: runner.subject.clone(),
-        transaction: Some(Arc::clone(&state)),
-    };
-    let inner = Arc::new(inner);
-    let unfinished = Unfinished(Arc::clone(&state));
+    let transaction = Transaction::<ReadWrite>::begin(runner).await?;
     for part in &parts {
-        total += run_on(&inner, part).await?;
+        match run_on(transaction.runner(), part).await {
+            Ok(count) => total += count,
+            Err(error) => {
+                // The part's error is what the caller needs. A rollback that fails closes the session, which rolls back too.
+                let _ = transaction.rollback().await;
+                return Err(error);
+            }
+        }
     }
-    let object = state.take().await?;
-    let (_, committed) = inner.control_guarded(StatementKind::Commit, Held::Pooled(object), Control::Commit).await;
-    drop(unfinished);
-    committed?;
+    transaction.commit().await?;
     Ok(total)
-}
-
-/// Closes the session of a transaction that was left half-way.
-struct Unfinished(Arc<TransactionState>);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        self.0.discard();
-    }
 }
 
 impl Update {
