@@ -19,8 +19,6 @@ mod options;
 mod parse;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-#[cfg(all(feature = "postgres", feature = "mysql"))]
-mod probe;
 mod secret;
 mod settings;
 mod source;

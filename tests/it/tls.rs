@@ -9,7 +9,7 @@ mod real;
 
 use std::io::Write;
 
-use portcullis::{Dsn, Error, ErrorKind, danger};
+use portcullis::{Database, Dsn, Error, ErrorKind, ReadOnly, danger};
 
 use self::authority::{Authority, Leaf};
 use self::fake::{Fake, Heard};
@@ -46,7 +46,7 @@ fn dsn(scheme: &str, host: &str, port: u16, demand: Demand) -> Dsn {
 }
 
 async fn open(dsn: &Dsn) -> Result<(), Error> {
-    dsn.probe_session(true, None, &[]).await.map(drop)
+    Database::<ReadOnly>::open(dsn.clone()).await.map(drop)
 }
 
 async fn refused(dsn: &Dsn) -> Error {

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use portcullis::Dsn;
+use portcullis::{Database, Dsn, ReadOnly};
 
 use super::authority::Authority;
 use super::{PASSWORD, USER, fake};
@@ -17,7 +17,7 @@ async fn child_opens_one_session() {
     if std::env::var_os(CHILD_DSN).is_none() {
         return;
     }
-    let error = Dsn::from_env(CHILD_DSN).unwrap().probe_session(true, None, &[]).await.unwrap_err();
+    let error = Database::<ReadOnly>::open(Dsn::from_env(CHILD_DSN).unwrap()).await.unwrap_err();
     println!("code={} message={error}", error.code());
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis::{Dialect, Dsn, Error, ErrorKind, SecretString};
+use portcullis::{Database, DatabaseBuilder, Dialect, Dsn, Error, ErrorKind, Mode, ReadOnly, SecretString, col};
 
 use super::Demand::{self, AcceptUnverified, Default, Plaintext, SkipHostName};
 use crate::support::{
@@ -25,7 +25,7 @@ fn dsn(server: &Server, role: &str, database: &str, root: &str, demand: Demand) 
 }
 
 async fn open(dsn: &Dsn) -> Result<(), Error> {
-    dsn.probe_session(true, None, &[]).await.map(drop)
+    Database::<ReadOnly>::open(dsn.clone()).await.map(drop)
 }
 
 #[tokio::test]
@@ -156,12 +156,29 @@ async fn a_rotated_password_is_asked_for_again() {
     }
 }
 
+fn with_settings(builder: DatabaseBuilder, settings: &[(&str, &str)]) -> DatabaseBuilder {
+    settings.iter().fold(builder, |builder, (name, value)| builder.setting(name, value))
+}
+
+/// A setting as the handle's own session sees it, through a view over the server's settings.
+async fn setting<M: Mode>(db: &Database<M>, name: &str) -> Option<String> {
+    let row = db.table("settings").where_(col("name").eq(name)).select("value").optional().await.unwrap();
+    row.map(|row| row.try_get("value").unwrap())
+}
+
 #[tokio::test]
 async fn a_session_is_set_as_the_handle_asks() {
     for server in running() {
         let database = server.create_database().await;
+        let view = match server.dialect {
+            Dialect::Postgres => "CREATE VIEW settings AS SELECT name, setting AS value FROM pg_settings",
+            _ => {
+                "CREATE SQL SECURITY INVOKER VIEW settings AS SELECT LOWER(VARIABLE_NAME) AS name, \
+                 CAST(VARIABLE_VALUE AS CHAR) AS value FROM information_schema.SESSION_VARIABLES"
+            }
+        };
+        server.execute(&database, &[view]).await;
         let dsn = dsn(server, READ_ONLY_ROLE, &database, &certificates().ca, Default);
-        let timeout = Some(Duration::from_millis(2500));
         let expected: &[(&str, &str)] = match server.dialect {
             Dialect::Postgres => &[
                 ("default_transaction_read_only", "on"),
@@ -194,19 +211,20 @@ async fn a_session_is_set_as_the_handle_asks() {
             Dialect::Postgres => &[("application_name", "reports; it's"), ("lock_timeout", "3s"), ("app.tenant", "x")],
             _ => &[("lock_wait_timeout", "3")],
         };
-        let session = dsn.probe_session(true, timeout, settings).await.unwrap();
+        let builder = Database::builder(dsn.clone()).statement_timeout(Duration::from_millis(2500));
+        let db = with_settings(builder, settings).open_read_only().await.unwrap();
         for (name, value) in expected {
-            let found = session.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
-            assert_eq!(found, Some(*value), "{}: {name}", server.dialect);
+            assert_eq!(setting(&db, name).await.as_deref(), Some(*value), "{}: {name}", server.dialect);
         }
 
         // The twin: a read-write session isn't read-only.
-        let session = dsn.probe_session(false, None, &[]).await.unwrap();
+        let db = Database::builder(dsn.clone()).no_statement_timeout().open_read_write().await.unwrap();
         let switch = if server.dialect == Dialect::Postgres { "transaction_read_only" } else { "tx_read_only" };
-        let found = session.iter().find(|(name, _)| name == switch).map(|(_, value)| value.to_lowercase());
+        let found = setting(&db, switch).await.map(|value| value.to_lowercase());
         assert_eq!(found.as_deref(), Some("off"), "{}", server.dialect);
 
-        let refused = dsn.probe_session(true, None, &[("sql_mode", "ANSI_QUOTES")]).await.unwrap_err();
+        let builder = Database::builder(dsn).setting("sql_mode", "ANSI_QUOTES");
+        let refused = builder.open_read_only().await.unwrap_err();
         assert_eq!(refused.code(), "connect.setting");
     }
 }
@@ -216,7 +234,7 @@ async fn a_setting_that_the_server_refuses_is_an_error_with_its_sqlstate() {
     let Some(server) = postgres() else { return };
     let database = server.create_database().await;
     let dsn = dsn(server, READ_ONLY_ROLE, &database, &certificates().ca, Default);
-    let error = dsn.probe_session(true, None, &[("work_mem", "hunter2MARKER")]).await.unwrap_err();
+    let error = Database::builder(dsn).setting("work_mem", "hunter2MARKER").open_read_only().await.unwrap_err();
     assert_eq!((error.code(), error.sqlstate()), ("connect.session", Some("22023")));
     assert!(!format!("{error:?} {:?}", std::error::Error::source(&error)).contains("MARKER"));
 }
@@ -249,7 +267,7 @@ async fn nothing_secret_is_logged_while_a_session_opens() {
         buffer.0.lock().unwrap().clear();
         tracing::trace!("the recorder hears");
         let dsn = dsn(server, READ_ONLY_ROLE, &database, &certificates().ca, Default);
-        dsn.probe_session(true, Some(Duration::from_secs(9)), &[]).await.unwrap();
+        open(&dsn).await.unwrap();
         open(&dsn.with_password("hunter2MARKER")).await.unwrap_err();
         let logged = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
         assert!(logged.contains("the recorder hears"));
