@@ -22,11 +22,13 @@ mod postgres_server;
 mod process;
 mod programs;
 mod proxy;
+mod recorder;
 mod server;
 
 pub use certificates::{Certificates, Pair, certificates};
 pub use database::{TestDatabase, each, on};
 pub use proxy::{Fault, Proxy};
+pub use recorder::{Recorder, Seen};
 pub use server::{
     ADMIN_ROLE, CERTIFICATE_ROLE, Passwords, READ_ONLY_ROLE, READ_WRITE_ROLE, Server, Session, Tls, mariadb,
     mariadb_with, postgres, postgres_with,
