@@ -6,6 +6,7 @@
 //! ```text
 //! cargo run --example quickstart
 //! ```
+#![expect(clippy::expect_used, reason = "a story of refusals should stop where one does not come")]
 
 use std::error::Error;
 use std::path::Path;
