@@ -5,6 +5,7 @@
 //! ```text
 //! cargo run --example audit_file [FILE]
 //! ```
+#![expect(clippy::expect_used, reason = "an example of a refusal should stop where it does not come")]
 
 use std::path::PathBuf;
 

@@ -5,6 +5,7 @@
 //! ```text
 //! cargo run --example custom_hook
 //! ```
+#![expect(clippy::expect_used, reason = "an example of a refusal should stop where it does not come")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

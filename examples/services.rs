@@ -6,6 +6,7 @@
 //! ```text
 //! cargo run --example services
 //! ```
+#![expect(clippy::expect_used, reason = "an example of a refusal should stop where it does not come")]
 
 use std::time::Duration;
 

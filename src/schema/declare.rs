@@ -30,6 +30,7 @@
 #[macro_export]
 macro_rules! table {
     ($($(#[$attribute:meta])* $table:ident { $($column:ident : $rust:ty),+ $(,)? })+) => {$(
+        #[doc = concat!("The columns of the table `", stringify!($table), "`.")]
         $(#[$attribute])*
         #[allow(non_camel_case_types)]
         #[derive(Debug, Clone, Copy)]
