@@ -7,6 +7,8 @@ use crate::dialect::Dialect;
 pub(crate) struct Capabilities {
     /// FULL OUTER JOIN.
     pub(crate) full_join: bool,
+    /// FULL OUTER JOIN, but only with an equality between the two sides among the conditions.
+    pub(crate) full_join_needs_equality: bool,
     /// Arrays as bind values: a list is `= ANY($1)`.
     pub(crate) arrays: bool,
     /// NULLS FIRST and NULLS LAST; otherwise `x IS NULL` is a sort key of its own.
@@ -23,8 +25,8 @@ pub(crate) struct Capabilities {
     pub(crate) binary_collation: Option<&'static str>,
     /// LIKE has no escape character unless told.
     pub(crate) like_needs_escape: bool,
-    /// The same placeholder number may stand twice, so a grouping expression with a bind is recognised again.
-    pub(crate) numbered_placeholders: bool,
+    /// A computed key of GROUP BY is recognised where it stands again, also with COLLATE and binds in it.
+    pub(crate) sees_repeated_keys: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -35,6 +37,7 @@ impl Capabilities {
             // SQL: PostgreSQL manual, 7.5 (sorting), 8.15 (arrays), 9.24 (ANY), 24.2 (collations).
             Dialect::Postgres => Capabilities {
                 full_join: true,
+                full_join_needs_equality: true,
                 arrays: true,
                 nulls_order: true,
                 nulls_largest: true,
@@ -43,7 +46,7 @@ impl Capabilities {
                 loose_text: false,
                 binary_collation: Some("\"C\""),
                 like_needs_escape: false,
-                numbered_placeholders: true,
+                sees_repeated_keys: true,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -53,6 +56,7 @@ impl Capabilities {
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
             Dialect::Sqlite => Capabilities {
                 full_join: true,
+                full_join_needs_equality: false,
                 arrays: false,
                 nulls_order: true,
                 nulls_largest: false,
@@ -61,7 +65,7 @@ impl Capabilities {
                 loose_text: false,
                 binary_collation: None,
                 like_needs_escape: true,
-                numbered_placeholders: true,
+                sees_repeated_keys: true,
                 double: "REAL",
             },
         }
@@ -70,6 +74,7 @@ impl Capabilities {
 
 const MYSQL_FAMILY: Capabilities = Capabilities {
     full_join: false,
+    full_join_needs_equality: false,
     arrays: false,
     nulls_order: false,
     nulls_largest: false,
@@ -78,6 +83,6 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     loose_text: true,
     binary_collation: None,
     like_needs_escape: false,
-    numbered_placeholders: false,
+    sees_repeated_keys: false,
     double: "DOUBLE",
 };

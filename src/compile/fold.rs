@@ -69,6 +69,9 @@ pub(super) enum SourceKind {
 /// An expression beyond this size is computed once, in a block of its own, instead of being written out wherever it is used.
 const MAX_INLINE: u32 = 300;
 
+/// How many relations one statement may name. An emulated full join doubles what stands below it.
+const MAX_SOURCES: usize = 1_000;
+
 pub(super) struct Folder<'a> {
     facts: &'a Facts,
     caps: Capabilities,
@@ -88,6 +91,20 @@ impl Block {
         self.group.is_none() && self.distinct.is_none() && !self.limited()
     }
 
+    /// Aggregated over all rows: one row, whatever comes in.
+    fn one_group(&self) -> bool {
+        self.group.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// One group whose projection doesn't show it: nobody needs more of it than that there is a row.
+    pub(super) fn hides_its_group(&self) -> bool {
+        self.one_group()
+            && match &self.projection {
+                Projection::Columns(columns) => !columns.iter().any(|(_, _, rx)| has_aggregate(rx)),
+                Projection::Nothing | Projection::Everything => true,
+            }
+    }
+
     pub(super) fn has_exists(&self) -> bool {
         fn inside(rx: &Rx) -> bool {
             let mut found = matches!(rx.kind(), RxKind::Exists { .. });
@@ -101,6 +118,10 @@ impl Block {
 impl<'a> Folder<'a> {
     pub(super) fn new(facts: &'a Facts, caps: Capabilities) -> Folder<'a> {
         Folder { facts, caps, sources: Vec::new(), exists: Vec::new(), aliases: Vec::new() }
+    }
+
+    pub(super) fn facts(&self) -> &'a Facts {
+        self.facts
     }
 
     /// The block of a whole query.
@@ -125,14 +146,20 @@ impl<'a> Folder<'a> {
                         block = self.wrap(block)?;
                     }
                 }
-                let mut projection = Vec::with_capacity(columns.len());
-                for (name, id) in columns {
-                    projection.push((name.clone(), *id, self.lookup(&block, *id)?));
+                let mut projection = self.projection(&block, columns)?;
+                if block.one_group() && !projection.iter().any(|(_, _, rx)| has_aggregate(rx)) {
+                    // Without an aggregate in sight a SELECT is one row for each row, not one for all.
+                    block = self.wrap(block)?;
+                    projection = self.projection(&block, columns)?;
                 }
                 block.projection = Projection::Columns(projection);
             }
         }
         Ok(block)
+    }
+
+    fn projection(&mut self, block: &Block, columns: &[(Ident, ColumnId)]) -> Result<Vec<(Ident, ColumnId, Rx)>> {
+        columns.iter().map(|(name, id)| Ok((name.clone(), *id, self.lookup(block, *id)?))).collect()
     }
 
     /// The block of a write's target, so that its condition and values are bound to it.
@@ -194,7 +221,7 @@ impl<'a> Folder<'a> {
             NodeKind::Aggregate { input, keys, aggregates } => self.aggregate(input, keys, aggregates),
             NodeKind::Join { left, right, kind, on } => match kind {
                 JoinKind::Semi | JoinKind::Anti => self.exists_join(left, right, on.as_ref(), *kind == JoinKind::Anti),
-                JoinKind::Full if !self.caps.full_join => self.full_join(left, right, on.as_ref()),
+                JoinKind::Full if !self.joins_fully(on.as_ref(), left) => self.full_join(left, right, on.as_ref()),
                 _ => self.join(left, right, *kind, on.as_ref()),
             },
             NodeKind::Sort(input, keys) => {
@@ -258,6 +285,12 @@ impl<'a> Folder<'a> {
 
     /// Adds a source under a name that no other source of the statement has, so that nothing is captured.
     fn add_source(&mut self, kind: SourceKind, wanted: Option<Ident>, scan: Option<ScanId>) -> Result<usize> {
+        if self.sources.len() >= MAX_SOURCES {
+            let message = format!(
+                "the statement would name more than {MAX_SOURCES} relations (a full join that is emulated names each twice); split it"
+            );
+            return Err(Error::new(ErrorKind::Limit, "limit.relations", message));
+        }
         let base = match wanted {
             Some(wanted) => wanted,
             None => Ident::fixed("t")?,
@@ -449,12 +482,18 @@ impl<'a> Folder<'a> {
         }
         let mut rewritten = Vec::with_capacity(keys.len());
         for id in keys {
-            rewritten.push(self.lookup(&block, *id)?);
+            let rx = self.lookup(&block, *id)?;
+            rewritten.push(self.exact_text(rx)?);
         }
-        // Where placeholders have no numbers, the server can't see that a key and its repetition are the same.
-        if !self.caps.numbered_placeholders && rewritten.iter().any(has_bind) {
+        // SQL: MariaDB's ONLY_FULL_GROUP_BY doesn't see that a key with COLLATE, or a condition, and its repetition are the same;
+        // where placeholders have no numbers, no server can. There a computed key is a column of a block of its own.
+        let plain = |rx: &Rx| matches!(rx.kind(), RxKind::Source { .. });
+        if !self.caps.sees_repeated_keys && !rewritten.iter().all(plain) {
+            for (id, rx) in keys.iter().zip(rewritten.drain(..)) {
+                block.env.retain(|(known, _)| known != id);
+                block.env.push((*id, rx));
+            }
             block = self.wrap(block)?;
-            rewritten.clear();
             for id in keys {
                 rewritten.push(self.lookup(&block, *id)?);
             }
@@ -463,7 +502,6 @@ impl<'a> Folder<'a> {
         let mut env = Vec::with_capacity(keys.len() + aggregates.len());
         let mut group = Vec::with_capacity(keys.len());
         for (id, rx) in keys.iter().zip(rewritten) {
-            let rx = self.exact_text(rx)?;
             if !env.iter().any(|(known, _)| known == id) {
                 group.push(rx.clone());
                 env.push((*id, rx));
@@ -495,10 +533,28 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// The table whose unknown columns an untyped column belongs to.
+    /// The table whose unknown columns make an expression untyped.
     pub(super) fn table_of(&self, rx: &Rx) -> Option<TableName> {
-        let (RxKind::Source { column, .. } | RxKind::Column(column)) = rx.kind() else { return None };
-        let scan = self.facts.columns.get(*column)?.scan?;
+        if rx.sql_type().is_some() {
+            return None;
+        }
+        if let RxKind::Source { column, .. } | RxKind::Column(column) = rx.kind() {
+            let info = self.facts.columns.get(*column)?;
+            return match info.scan {
+                Some(scan) => self.open_table(scan),
+                None => info.lineage.iter().find_map(|base| self.open_table(self.facts.columns.get(*base)?.scan?)),
+            };
+        }
+        let mut found = None;
+        crate::schema::each_operand(rx.kind(), &mut |operand| {
+            if found.is_none() {
+                found = self.table_of(operand);
+            }
+        });
+        found
+    }
+
+    fn open_table(&self, scan: ScanId) -> Option<TableName> {
         let scan = self.facts.scans.get(scan)?;
         match &scan.source {
             ScanSource::Table(table) if scan.open => Some(table.clone()),
@@ -509,7 +565,7 @@ impl<'a> Folder<'a> {
     fn collates_in_order(&self, id: ColumnId) -> bool {
         let info = self.facts.columns.get(id);
         self.caps.binary_collation.is_some()
-            && info.is_some_and(|info| info.sql_type.is_none_or(|sql_type| sql_type == SqlType::Text))
+            && info.is_some_and(|info| !info.binary_text && info.sql_type.is_none_or(|found| found == SqlType::Text))
     }
 
     fn join(&mut self, left: &Node, right: &Node, kind: JoinKind, on: Option<&Rx>) -> Result<Block> {
@@ -559,6 +615,62 @@ impl<'a> Folder<'a> {
         }
         left.joins.push(Join { kind, on: condition });
         Ok(left)
+    }
+
+    /// Whether the database does a full join with this condition by itself.
+    ///
+    /// SQL: PostgreSQL takes only conditions that it can hash or merge: an equality between the two sides must be among them.
+    fn joins_fully(&self, on: Option<&Rx>, left: &Node) -> bool {
+        if !self.caps.full_join_needs_equality {
+            return self.caps.full_join;
+        }
+        let mut ours = Vec::new();
+        scans_of(left, &mut ours);
+        let Some(on) = on else { return false };
+        match on.kind() {
+            RxKind::All(list) => list.iter().any(|one| self.matches_sides(one, &ours)),
+            _ => self.matches_sides(on, &ours),
+        }
+    }
+
+    fn matches_sides(&self, condition: &Rx, left: &[ScanId]) -> bool {
+        let RxKind::Compare(Comparison::Equal, one, other) = condition.kind() else { return false };
+        let comparable = match (one.sql_type(), other.sql_type()) {
+            (Some(one), Some(other)) => match one.family() {
+                Family::Json | Family::Array => false,
+                Family::Timestamp => one == other,
+                family => family == other.family(),
+            },
+            _ => false,
+        };
+        comparable && matches!((self.side(one, left), self.side(other, left)), (Some(a), Some(b)) if a != b)
+    }
+
+    /// True for an expression over the left side alone, false for one over the right side alone.
+    fn side(&self, rx: &Rx, left: &[ScanId]) -> Option<bool> {
+        if let RxKind::Column(id) = rx.kind() {
+            let info = self.facts.columns.get(*id)?;
+            // A column that counts or is constant belongs to no table that could be told.
+            let bases = if info.scan.is_some() { std::slice::from_ref(id) } else { &info.lineage };
+            let mut sides = bases
+                .iter()
+                .map(|base| self.facts.columns.get(*base).and_then(|info| info.scan).map(|scan| left.contains(&scan)));
+            let first = sides.next()??;
+            return sides.all(|side| side == Some(first)).then_some(first);
+        }
+        let mut found: Option<Option<bool>> = None;
+        crate::schema::each_operand(rx.kind(), &mut |operand| {
+            if matches!(operand.kind(), RxKind::Bind(_)) {
+                return;
+            }
+            let side = self.side(operand, left);
+            found = Some(match found {
+                None => side,
+                Some(known) if known == side => side,
+                Some(_) => None,
+            });
+        });
+        found.flatten()
     }
 
     /// `left LEFT JOIN right UNION ALL (right that matches no left)`: what a full join is, row for row.
@@ -618,16 +730,58 @@ impl<'a> Folder<'a> {
         columns.iter().find(|(_, id, _)| *id == column).map(|(name, ..)| name.clone()).ok_or_else(missing)
     }
 
-    /// True when a base column of the statement is called `name`.
-    pub(super) fn is_base_name(&self, name: &Ident) -> bool {
-        self.facts.columns.iter().any(|info| info.scan.is_some() && info.name == *name)
+    /// True when a column of a known table stands in it whose collation is not one by code point.
+    pub(super) fn has_own_collation(&self, rx: &Rx) -> bool {
+        if let RxKind::Source { column, .. } | RxKind::Column(column) = rx.kind() {
+            let Some(info) = self.facts.columns.get(*column) else { return false };
+            let bases = if info.scan.is_some() { std::slice::from_ref(column) } else { &info.lineage };
+            return bases.iter().filter_map(|base| self.facts.columns.get(*base)).any(|base| {
+                let known = base.scan.and_then(|scan| self.facts.scans.get(scan)).is_some_and(|scan| !scan.open);
+                known && !base.binary_text && base.sql_type.is_none_or(|found| found == SqlType::Text)
+            });
+        }
+        let mut found = false;
+        crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.has_own_collation(operand));
+        found
+    }
+
+    /// True when a source of the block has a column called `name`.
+    pub(super) fn has_column(&self, block: &Block, name: &Ident) -> bool {
+        let named = |columns: &[(Ident, ColumnId, Rx)]| columns.iter().any(|(known, ..)| known == name);
+        block.sources.iter().filter_map(|place| self.sources.get(*place)).any(|source| match &source.kind {
+            SourceKind::Table(_) | SourceKind::Raw(_) => self
+                .facts
+                .columns
+                .iter()
+                .any(|info| info.scan.is_some() && info.scan == source.scan && info.name == *name),
+            SourceKind::Block(inner) => matches!(&inner.projection, Projection::Columns(columns) if named(columns)),
+            SourceKind::Union(arms) => arms
+                .first()
+                .is_some_and(|arm| matches!(&arm.projection, Projection::Columns(columns) if named(columns))),
+            SourceKind::Taken => false,
+        })
     }
 }
 
-fn has_bind(rx: &Rx) -> bool {
-    let mut found =
-        matches!(rx.kind(), RxKind::Bind(_) | RxKind::Like { .. } | RxKind::InList { .. } | RxKind::Cast { .. });
-    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || has_bind(operand));
+fn scans_of(node: &Node, found: &mut Vec<ScanId>) {
+    match &node.kind {
+        NodeKind::Scan(scan) => found.push(*scan),
+        NodeKind::Filter(input, _)
+        | NodeKind::Extend(input, _)
+        | NodeKind::Sort(input, _)
+        | NodeKind::Distinct(input, _)
+        | NodeKind::Slice { input, .. }
+        | NodeKind::Aggregate { input, .. } => scans_of(input, found),
+        NodeKind::Join { left, right, .. } => {
+            scans_of(left, found);
+            scans_of(right, found);
+        }
+    }
+}
+
+fn has_aggregate(rx: &Rx) -> bool {
+    let mut found = matches!(rx.kind(), RxKind::Aggregate { .. });
+    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || has_aggregate(operand));
     found
 }
 

@@ -120,7 +120,7 @@ impl Runner {
         let columns = take_back::<SerdeSink<CatalogColumn>>(sink)?.into_items();
         let mut tables: BTreeMap<String, Vec<ColumnSchema>> = BTreeMap::new();
         for column in columns {
-            let described = describe(&column, dialect)?;
+            let described = describe(&column, dialect, self.core.server.binary_text)?;
             tables.entry(column.table).or_default().push(described);
         }
         let own = schema.map(str::to_owned);
@@ -132,7 +132,7 @@ impl Runner {
     }
 }
 
-fn describe(column: &CatalogColumn, dialect: Dialect) -> Result<ColumnSchema> {
+fn describe(column: &CatalogColumn, dialect: Dialect, binary_by_default: bool) -> Result<ColumnSchema> {
     let sql_type = match dialect {
         Dialect::Postgres => postgres_type(&column.type_name, column.detail),
         Dialect::MySql | Dialect::MariaDb => mysql_type(&column.type_name, column.detail, column.scale),
@@ -140,7 +140,9 @@ fn describe(column: &CatalogColumn, dialect: Dialect) -> Result<ColumnSchema> {
     };
     let collation = column.collation.as_deref().unwrap_or_default();
     let binary_text = match dialect {
-        Dialect::Postgres => matches!(collation, "C" | "POSIX" | "ucs_basic"),
+        Dialect::Postgres => {
+            matches!(collation, "C" | "POSIX" | "ucs_basic") || (collation == "default" && binary_by_default)
+        }
         // SQL: a collation that pads would take 'a' and 'a ' for equal.
         Dialect::MySql | Dialect::MariaDb => collation.ends_with("_nopad_bin") || collation == "utf8mb4_0900_bin",
         Dialect::Sqlite => true,

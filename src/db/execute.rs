@@ -344,8 +344,12 @@ impl InFlight {
     }
 
     /// From here on the hooks that let the statement pass are told of `outcome`, by whoever polls or drops the flight.
-    fn owe(&mut self, outcome: Outcome) {
+    fn owe(&mut self, mut outcome: Outcome) {
         if let Some(cx) = self.cx.take() {
+            // PostgreSQL counts the rows that a select returned as affected.
+            if !cx.kind().is_write() {
+                outcome.affected = 0;
+            }
             let (hooks, entered) = (self.core.hooks.clone(), self.entered);
             self.telling = Some(Box::pin(async move { hooks.after(&cx, &outcome, entered).await }));
         }

@@ -532,11 +532,18 @@ impl<'a> Resolver<'a> {
             Matching::Names(names) => {
                 let (condition, keys) = self.using(names, &left_scope, &right_scope, kind, &mut defined)?;
                 let mut scope = self.merge(&left_scope, &right_scope, &suffix, names)?;
+                let mut sides = Vec::new();
                 for item in &mut scope.visible {
-                    if let Some((_, id)) = keys.iter().find(|(name, _)| item.name == *name) {
+                    if let Some((_, id)) = keys.iter().find(|(name, _)| item.name == *name)
+                        && item.id != *id
+                    {
+                        // The key is neither side's own; `of` still reaches that.
+                        sides.push(item.clone());
                         item.id = *id;
+                        item.relation = None;
                     }
                 }
+                scope.hidden.extend(sides);
                 (Some(condition), scope)
             }
         };

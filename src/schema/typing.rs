@@ -60,9 +60,29 @@ pub(super) fn arithmetic(
             }
         }
         Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply => Ok(match (left, right) {
-            (Some(left), Some(right)) => Some(number(left, right)),
+            (Some(left), Some(right)) => Some(match (number(left, right), scale(left), scale(right)) {
+                (SqlType::Decimal(_), Some(left), Some(right)) => {
+                    // SQL: what PostgreSQL and MySQL give: a sum has the longer fraction, a product both.
+                    let scale =
+                        if operation == Arithmetic::Multiply { left.saturating_add(right) } else { left.max(right) };
+                    SqlType::Decimal((scale <= MAX_DIGITS).then_some((MAX_DIGITS, scale)))
+                }
+                (number, ..) => number,
+            }),
             _ => None,
         }),
+    }
+}
+
+/// How many digits a decimal of ours has.
+const MAX_DIGITS: u8 = 28;
+
+/// The digits after the point, where the type tells.
+fn scale(number: SqlType) -> Option<u8> {
+    match number {
+        SqlType::Decimal(digits) => digits.map(|(_, scale)| scale),
+        whole if whole.is_integer() => Some(0),
+        _ => None,
     }
 }
 

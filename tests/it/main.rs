@@ -8,6 +8,7 @@
     reason = "a test that can not go on should stop with a panic"
 )]
 
+mod acceptance;
 mod chains;
 mod compile_fail;
 mod dsn;

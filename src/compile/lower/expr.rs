@@ -1,11 +1,12 @@
 //! Expressions in each dialect's words.
 
+use chrono::{Datelike, NaiveDateTime, NaiveTime, Timelike};
 use sea_query::extension::postgres::PgFunc;
 use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Func, Keyword, Query, SubQueryStatement, UnOper};
 
 use super::doors::{Function, Operator, TypeName, cast, function, marked, operator, word};
 use super::{Fragment, Lowering, column_ref};
-use crate::compile::fold::ordered;
+use crate::compile::fold::{SourceKind, ordered};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, Arithmetic, Comparison};
@@ -35,11 +36,11 @@ impl Lowering<'_> {
             RxKind::False => word("FALSE"),
             RxKind::Not(inner) => Expr::Unary(UnOper::Not, Box::new(self.expr(inner, qualify)?)),
             RxKind::Negate(inner) => {
-                let zero = self.bind(Value::Int(0), SqlType::Int64);
+                let zero = self.constant(Value::Int(0), SqlType::Int64);
                 let inner = self.expr(inner, qualify)?;
                 binary(place_of(zero), BinOper::Sub, inner)
             }
-            RxKind::Arithmetic(operation, left, right) => self.arithmetic(*operation, left, right, qualify)?,
+            RxKind::Arithmetic(operation, left, right) => self.arithmetic(*operation, rx, [left, right], qualify)?,
             RxKind::Compare(comparison, left, right) => self.compare(*comparison, left, right, qualify)?,
             RxKind::All(list) => self.chain(list, BinOper::And, qualify)?,
             RxKind::Any(list) => self.chain(list, BinOper::Or, qualify)?,
@@ -60,6 +61,7 @@ impl Lowering<'_> {
                 if *negated { left.not_between(low, high) } else { left.between(low, high) }
             }
             RxKind::Like { operand, pattern, escape, negated } => {
+                self.check_pattern(*pattern)?;
                 let operand = self.expr(operand, qualify)?;
                 let mut pattern = place_of(*pattern);
                 if self.caps.loose_text {
@@ -103,6 +105,17 @@ impl Lowering<'_> {
         })
     }
 
+    /// SQL: SQLite's LIKE reads a pattern up to the first NUL, and so would take a part of it for the whole.
+    fn check_pattern(&self, pattern: usize) -> Result<()> {
+        let holds_nul =
+            matches!(self.binds.get(pattern).map(|bind| &bind.value), Some(Value::Text(text)) if text.contains('\0'));
+        if self.target.dialect == Dialect::Sqlite && holds_nul {
+            let message = "SQLite can't look for the character U+0000 in a text; compare the whole text with `.eq(..)`";
+            return Err(Error::new(ErrorKind::Unsupported, "like.nul", message));
+        }
+        Ok(())
+    }
+
     pub(super) fn conjunction(&mut self, list: &[Rx], qualify: bool) -> Result<Expr> {
         self.chain(list, BinOper::And, qualify)
     }
@@ -128,26 +141,41 @@ impl Lowering<'_> {
         }
     }
 
-    fn arithmetic(&mut self, operation: Arithmetic, left: &Rx, right: &Rx, qualify: bool) -> Result<Expr> {
+    fn arithmetic(&mut self, operation: Arithmetic, rx: &Rx, [left, right]: [&Rx; 2], qualify: bool) -> Result<Expr> {
         let dialect = self.target.dialect;
         let narrow = |rx: &Rx| matches!(rx.sql_type(), Some(SqlType::Int16 | SqlType::Int32));
         let both_narrow = narrow(left) && narrow(right);
-        let unsigned = [left, right].iter().any(|rx| rx.sql_type() == Some(SqlType::UInt64));
         let is_literal = matches!(right.kind(), RxKind::Bind(_));
         let mut a = self.expr(left, qualify)?;
         let mut b = self.expr(right, qualify)?;
-        if dialect == Dialect::Postgres && both_narrow && operation != Arithmetic::Divide {
-            // SQL: PostgreSQL computes integer + integer in 32 bits; the others in 64.
-            a = cast_to(a, "bigint");
-        }
-        if dialect.is_mysql_family() && unsigned && operation == Arithmetic::Subtract {
-            // SQL: MySQL manual, 12.6.1: a difference with an unsigned side is unsigned, and an error below zero.
-            a = cast_to(a, "SIGNED");
-            b = cast_to(b, "SIGNED");
+        if dialect == Dialect::Postgres {
+            match operation {
+                Arithmetic::IntegerDivide => {
+                    // SQL: a sum of bigints is numeric, which divides with a fraction.
+                    a = if self.may_be_numeric(left) || both_narrow { cast_to(a, "bigint") } else { a };
+                    b = if self.may_be_numeric(right) { cast_to(b, "bigint") } else { b };
+                }
+                // SQL: PostgreSQL computes integer + integer in 32 bits and real + real in single precision; the others in 64
+                // bits and double precision.
+                Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply if both_narrow => {
+                    a = cast_to(a, "bigint")
+                }
+                Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply
+                    if left.sql_type() == Some(SqlType::Float32) && right.sql_type() != Some(SqlType::Float64) =>
+                {
+                    a = cast_to(a, self.caps.double);
+                }
+                Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply
+                    if right.sql_type() == Some(SqlType::Float32) && left.sql_type() != Some(SqlType::Float64) =>
+                {
+                    b = cast_to(b, self.caps.double);
+                }
+                _ => {}
+            }
         }
         let divides = matches!(operation, Arithmetic::Divide | Arithmetic::IntegerDivide | Arithmetic::Modulo);
         if divides && self.caps.zero_divisor_fails && !is_literal {
-            let zero = self.bind(Value::Int(0), SqlType::Int64);
+            let zero = self.constant(Value::Int(0), SqlType::Int64);
             b = function(Function::Nullif).args([b, place_of(zero)]).into();
         }
         let operator = match operation {
@@ -164,7 +192,51 @@ impl Lowering<'_> {
                 BinOper::Div
             }
         };
-        Ok(binary(a, operator, b))
+        let result = binary(a, operator, b);
+        Ok(self.rounded(result, rx.sql_type()))
+    }
+
+    /// A result as the decimal that it stands for, where decimals are doubles: 0.1 + 0.2 is 0.3.
+    fn rounded(&mut self, result: Expr, sql_type: Option<SqlType>) -> Expr {
+        match sql_type {
+            _ if self.target.dialect != Dialect::Sqlite => result,
+            Some(SqlType::Decimal(Some((_, scale)))) if scale > 0 => {
+                let scale = self.constant(Value::Int(scale.into()), SqlType::Int64);
+                function(Function::Round).args([result, place_of(scale)]).into()
+            }
+            // SQL: a double holds 15 digits of any decimal; the scale is that of a bind here, and not known.
+            Some(SqlType::Decimal(None)) => {
+                let form = self.constant(Value::Text("%.15g".to_owned()), SqlType::Text);
+                cast_to(function(Function::Printf).args([place_of(form), result]).into(), self.caps.double)
+            }
+            _ => result,
+        }
+    }
+
+    /// True for an integer that PostgreSQL may hold as a numeric: a sum, or what is made of one.
+    fn may_be_numeric(&self, rx: &Rx) -> bool {
+        match rx.kind() {
+            RxKind::Bind(_) => false,
+            RxKind::Source { source, .. } => {
+                let source = self.folder.sources.get(*source).map(|source| &source.kind);
+                !matches!(source, Some(SourceKind::Table(_)))
+            }
+            _ => true,
+        }
+    }
+
+    /// A bind of our own, one for each value, so that an expression written twice is the same text.
+    fn constant(&mut self, value: Value, sql_type: SqlType) -> usize {
+        let known = self
+            .constants
+            .iter()
+            .find(|place| self.binds.get(**place).is_some_and(|bind| bind.sql_type == sql_type && bind.value == value));
+        if let Some(place) = known {
+            return *place;
+        }
+        let place = self.bind(value, sql_type);
+        self.constants.push(place);
+        place
     }
 
     fn compare(&mut self, comparison: Comparison, left: &Rx, right: &Rx, qualify: bool) -> Result<Expr> {
@@ -177,7 +249,12 @@ impl Lowering<'_> {
             Comparison::GreaterOrEqual => BinOper::GreaterThanOrEqual,
         };
         let text = is_text(left) || is_text(right);
-        let exact = left.0.binary_text || right.0.binary_text || self.target.binary_text;
+        // A bind is compared as the column beside it.
+        let exact = match (is_bind(left), is_bind(right)) {
+            (true, false) => self.is_exact(right),
+            (false, true) => self.is_exact(left),
+            _ => self.is_exact(left) && self.is_exact(right),
+        };
         let collate =
             text && !exact && self.caps.binary_collation.is_some() && (self.caps.loose_text || ordered(comparison));
         let (a, b) = (self.expr(left, qualify)?, self.expr(right, qualify)?);
@@ -260,7 +337,7 @@ impl Lowering<'_> {
         }
         let mut values = Vec::with_capacity(list.len());
         for place in list {
-            values.push(json_value(self.binds.get(*place)?)?);
+            values.push(json_value(self.binds.get(*place)?, self.target.dialect)?);
         }
         let json = self.bind(Value::Text(serde_json::Value::Array(values).to_string()), SqlType::Text);
         self.arrays.push((first, json));
@@ -277,6 +354,7 @@ impl Lowering<'_> {
         }
         // SQL: MySQL manual, 14.17.6; MariaDB manual, "JSON_TABLE" (10.6). sea-query has no node for its COLUMNS clause.
         let sql_type = match element.family() {
+            Family::Number if element == SqlType::UInt64 => "DECIMAL(20, 0)",
             Family::Number if element.is_integer() => "BIGINT",
             Family::Number if element.is_float() => "DOUBLE",
             Family::Number => "DECIMAL(65, 28)",
@@ -312,7 +390,8 @@ impl Lowering<'_> {
             Aggregate::Max => Func::max(inner),
             Aggregate::Sum => {
                 let single = operand.sql_type() == Some(SqlType::Float32);
-                Func::sum(if single { cast_to(inner, self.caps.double) } else { inner })
+                let sum = Func::sum(if single { cast_to(inner, self.caps.double) } else { inner });
+                return Ok(self.rounded(sum.into(), operand.sql_type()));
             }
             Aggregate::Avg => {
                 // SQL: the mean of integers has 4 decimals on MySQL and 16 digits on PostgreSQL; a double is the same everywhere.
@@ -362,8 +441,8 @@ impl Lowering<'_> {
                 cast_to(inner, text_name(dialect))
             }
             (Some(Family::Bool), SqlType::Text) => {
-                let yes = self.bind(Value::Text("true".to_owned()), SqlType::Text);
-                let no = self.bind(Value::Text("false".to_owned()), SqlType::Text);
+                let yes = self.constant(Value::Text("true".to_owned()), SqlType::Text);
+                let no = self.constant(Value::Text("false".to_owned()), SqlType::Text);
                 let opposite = Expr::Unary(UnOper::Not, Box::new(inner.clone()));
                 CaseStatement::new().case(inner, place_of(yes)).case(opposite, place_of(no)).into()
             }
@@ -418,6 +497,10 @@ fn text_name(dialect: Dialect) -> &'static str {
     }
 }
 
+fn is_bind(rx: &Rx) -> bool {
+    matches!(rx.kind(), RxKind::Bind(_))
+}
+
 fn is_text(rx: &Rx) -> bool {
     rx.sql_type() == Some(SqlType::Text)
 }
@@ -436,20 +519,44 @@ fn binary(left: Expr, operator: BinOper, right: Expr) -> Expr {
 }
 
 /// A value as JSON, where that holds it exactly and the database reads it back as the same.
-fn json_value(bind: &Bind) -> Option<serde_json::Value> {
+fn json_value(bind: &Bind, dialect: Dialect) -> Option<serde_json::Value> {
     use serde_json::Value as Json;
+    let sqlite = dialect == Dialect::Sqlite;
     Some(match &bind.value {
         Value::Null => Json::Null,
         Value::Bool(flag) => Json::from(i64::from(*flag)),
         Value::Int(number) => Json::from(*number),
-        Value::UInt(number) => Json::from(*number),
+        // SQLite has no such integers.
+        Value::UInt(number) if !sqlite => Json::from(*number),
         Value::Float(number) if number.is_finite() => Json::from(*number),
         Value::Decimal(number) => number.to_string().parse::<serde_json::Number>().ok().map(Json::Number)?,
-        Value::Text(text) => Json::String(text.clone()),
-        Value::Date(date) => Json::String(date.to_string()),
+        // SQLite ends a text from JSON at a NUL.
+        Value::Text(text) if !sqlite || !text.contains('\0') => Json::String(text.clone()),
+        Value::Date(date) if (0..=9999).contains(&date.year()) => Json::String(date.to_string()),
+        Value::Time(time) => Json::String(time_text(*time)?),
+        Value::Timestamp(moment) => Json::String(moment_text(*moment)?),
+        Value::TimestampTz(moment) => Json::String(moment_text(moment.naive_utc())?),
         Value::Uuid(uuid) => Json::String(uuid.to_string()),
         _ => return None,
     })
+}
+
+/// Microseconds, as the databases keep, and none where there are none, as SQLite's texts are compared letter by letter.
+fn time_text(time: NaiveTime) -> Option<String> {
+    let form = match time.nanosecond() {
+        0..1_000 => "%H:%M:%S",
+        1_000..1_000_000_000 => "%H:%M:%S%.6f",
+        _ => return None,
+    };
+    Some(time.format(form).to_string())
+}
+
+fn moment_text(moment: NaiveDateTime) -> Option<String> {
+    let in_range = (0..=9999).contains(&moment.year());
+    in_range
+        .then(|| moment.date().to_string())
+        .zip(time_text(moment.time()))
+        .map(|(date, time)| format!("{date} {time}"))
 }
 
 fn array_of(element: SqlType) -> SqlType {

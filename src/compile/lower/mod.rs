@@ -8,7 +8,7 @@ mod write;
 mod writer;
 
 use sea_query::{
-    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, IntoTableRef, JoinType, MysqlQueryBuilder,
+    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, Func, IntoTableRef, JoinType, MysqlQueryBuilder,
     NullOrdering, Order, PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement, SqliteQueryBuilder,
     TableRef, UnionType,
 };
@@ -38,12 +38,14 @@ pub(super) struct Lowering<'a> {
     fragments: Vec<Vec<Fragment>>,
     /// Lists that were turned into one bind: the list's first bind, and the new one.
     arrays: Vec<(usize, usize)>,
+    /// Binds of our own, such as the 0 of a negation.
+    constants: Vec<usize>,
 }
 
 impl<'a> Lowering<'a> {
     pub(super) fn new(target: Target, folder: Folder<'a>, binds: Vec<Bind>) -> Lowering<'a> {
         let caps = Capabilities::of(target.dialect);
-        Lowering { target, caps, folder, binds, fragments: Vec::new(), arrays: Vec::new() }
+        Lowering { target, caps, folder, binds, fragments: Vec::new(), arrays: Vec::new(), constants: Vec::new() }
     }
 
     /// The text of a whole query, and the binds in the order of their placeholders.
@@ -109,7 +111,7 @@ impl<'a> Lowering<'a> {
     /// An alias that is also a column's name would be taken for the alias in ORDER BY (and, on some databases, elsewhere).
     fn alias_hides_column(&self, block: &Block) -> bool {
         let Projection::Columns(columns) = &block.projection else { return false };
-        columns.iter().any(|(name, _, rx)| !self.is_called(rx, name) && self.folder.is_base_name(name))
+        columns.iter().any(|(name, _, rx)| !self.is_called(rx, name) && self.folder.has_column(block, name))
     }
 
     fn is_called(&self, rx: &Rx, name: &Ident) -> bool {
@@ -130,9 +132,10 @@ impl<'a> Lowering<'a> {
                 statement.column(Asterisk);
             }
             // Only the rows count; NULL costs nothing and asks for no privilege on a column.
-            Projection::Nothing => {
+            Projection::Nothing if !block.hides_its_group() => {
                 statement.expr(Expr::Keyword(sea_query::Keyword::Null));
             }
+            Projection::Nothing => {}
             Projection::Columns(columns) => {
                 for (name, _, rx) in columns {
                     let expr = self.expr(rx, qualify)?;
@@ -143,6 +146,10 @@ impl<'a> Lowering<'a> {
                     }
                 }
             }
+        }
+        if block.hides_its_group() {
+            // Says that this is one row for all rows; nobody reads it.
+            statement.expr(Func::count(Expr::col(Asterisk)));
         }
         Ok(())
     }
@@ -223,9 +230,14 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Whether the database by itself compares this text by code point.
+    fn is_exact(&self, rx: &Rx) -> bool {
+        rx.0.binary_text || (self.target.binary_text && !self.folder.has_own_collation(rx))
+    }
+
     /// Whether text would be compared in another order than that of code points.
     fn needs_collation(&self, rx: &Rx, what: &str) -> Result<bool> {
-        if self.caps.binary_collation.is_none() || self.target.binary_text || rx.0.binary_text {
+        if self.caps.binary_collation.is_none() || self.is_exact(rx) {
             return Ok(false);
         }
         match rx.sql_type() {

@@ -5,10 +5,10 @@ use sea_query::Query;
 use super::expr::place_of;
 use super::{Lowering, Rendered, iden, table_ref};
 use crate::compile::fold::Block;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::query::TableName;
-use crate::schema::Rx;
+use crate::schema::{Facts, Rx, RxKind, each_operand};
 
 impl Lowering<'_> {
     /// `INSERT INTO t (columns) VALUES (…), (…)`; the binds are those of the plan, row by row.
@@ -33,6 +33,11 @@ impl Lowering<'_> {
     ) -> Result<Rendered> {
         let mut statement = Query::update();
         statement.table(table_ref(table));
+        let set = if self.target.dialect.is_mysql_family() {
+            in_order(set, self.folder.facts())?
+        } else {
+            set.iter().collect()
+        };
         for (column, value) in set {
             let value = self.folder.rewrite(target, value)?;
             statement.value(iden(column), self.expr(&value, false)?);
@@ -58,4 +63,37 @@ impl Lowering<'_> {
         }
         self.render(&statement)
     }
+}
+
+/// The assignments so that each reads the row as it was.
+///
+/// SQL: MySQL manual, 15.2.17: "single-table UPDATE assignments are generally evaluated from left to right", and a later one
+/// sees what an earlier one has set. So one that reads a column goes before the one that sets it.
+fn in_order<'s>(set: &'s [(Ident, Rx)], facts: &Facts) -> Result<Vec<&'s (Ident, Rx)>> {
+    let mut waiting: Vec<&(Ident, Rx)> = set.iter().collect();
+    let mut ordered = Vec::with_capacity(set.len());
+    while !waiting.is_empty() {
+        let free = waiting.iter().position(|(column, _)| {
+            !waiting.iter().any(|(other, value)| other != column && reads(value, column, facts))
+        });
+        match free {
+            Some(position) => ordered.push(waiting.remove(position)),
+            None => {
+                let names: Vec<String> = waiting.iter().map(|(column, _)| format!("{column:?}")).collect();
+                let message = format!(
+                    "MySQL and MariaDB can't set {} from each other in one update; read the rows first, or set them through a column of their own",
+                    names.join(" and ")
+                );
+                return Err(Error::new(ErrorKind::Unsupported, "update.swap", message));
+            }
+        }
+    }
+    Ok(ordered)
+}
+
+fn reads(value: &Rx, column: &Ident, facts: &Facts) -> bool {
+    let mut found = matches!(value.kind(), RxKind::Column(id)
+        if facts.columns.get(*id).is_some_and(|info| info.name == *column));
+    each_operand(value.kind(), &mut |operand| found = found || reads(operand, column, facts));
+    found
 }

@@ -1,36 +1,10 @@
 //! What a chain means: the same rows on every database.
 
-use portcullis::{
-    Database, Mode, Rows, all, avg, case, coalesce, col, count, count_distinct, lit, max, min, on, sum, using,
-};
+use portcullis::{all, avg, case, coalesce, col, count, count_distinct, lit, max, min, on, sum, using};
 
 use crate::support;
 
-/// Rows as text, a line each, cells parted by a bar: what a reader of a test wants to see.
-pub fn lines(rows: &Rows) -> Vec<String> {
-    rows.iter().map(|row| row.iter().map(|(_, value)| show(value)).collect::<Vec<_>>().join("|")).collect()
-}
-
-fn show(value: &portcullis::Value) -> String {
-    use portcullis::Value;
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(it) => it.to_string(),
-        Value::Int(it) => it.to_string(),
-        Value::Float(it) => format!("{it:?}"),
-        Value::Decimal(it) => it.to_string(),
-        Value::Text(it) => it.clone(),
-        Value::Date(it) => it.to_string(),
-        other => panic!("a {other:?} in a test of chains"),
-    }
-}
-
-async fn check<M: Mode>(db: &Database<M>, frame: portcullis::Frame, expected: &[&str]) {
-    let rows = frame.collect().await;
-    let text = frame.to_sql().map(|text| text.sql().to_owned()).unwrap_or_default();
-    let rows = rows.unwrap_or_else(|error| panic!("{error:?}\non {}: {text}", db.dialect()));
-    assert_eq!(lines(&rows), expected, "on {}: {text}", db.dialect());
-}
+use crate::support::check;
 
 #[tokio::test]
 async fn verbs_mean_the_same_on_every_database() {

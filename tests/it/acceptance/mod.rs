@@ -1,0 +1,10 @@
+//! Small programs through the public API, and the rows they must give on every database.
+
+mod edits;
+mod filters;
+mod grouping;
+mod hooks;
+mod joins;
+mod order;
+mod values;
+mod writes;
