@@ -14,7 +14,7 @@ pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, binds: &[Bind]) -> R
     let wanted = statement.parameter_count();
     if wanted != binds.len() {
         let message = format!("the statement has {wanted} placeholders but {} binds", binds.len());
-        return Err(Error::new(ErrorKind::Encode, "encode.count", message));
+        return Err(Error::new(ErrorKind::Encode, "bind.count", message));
     }
     for (index, bind) in binds.iter().enumerate() {
         let number = index + 1;
@@ -56,11 +56,11 @@ fn encode(value: &Value, number: usize) -> Result<Stored<'_>> {
         Value::UInt(it) => match i64::try_from(*it) {
             Ok(it) => Stored::Integer(it),
             Err(_) => {
-                return refused("encode.range", "sqlite has no integers above 9223372036854775807; store it as text");
+                return refused("bind.out_of_range", "sqlite has no integers above 9223372036854775807; store it as text");
             }
         },
         // SQLite would store NULL.
-        Value::Float(it) if it.is_nan() => return refused("encode.nan", "sqlite can't store NaN; write null instead"),
+        Value::Float(it) if it.is_nan() => return refused("bind.not_finite", "sqlite can't store NaN; write null instead"),
         Value::Float(it) => Stored::Real(*it),
         Value::Decimal(it) => {
             let it = it.normalize();
@@ -70,7 +70,7 @@ fn encode(value: &Value, number: usize) -> Result<Stored<'_>> {
                 (None, Some(double)) => Stored::Real(double),
                 (None, None) => {
                     return refused(
-                        "encode.decimal",
+                        "bind.precision",
                         "sqlite keeps decimals as doubles, which hold 15 digits; store this one as text",
                     );
                 }
@@ -81,24 +81,24 @@ fn encode(value: &Value, number: usize) -> Result<Stored<'_>> {
         // The forms of SQLite's own date functions, so that text sorts as time does.
         Value::Date(it) => match date(*it) {
             Some(text) => Stored::Text(text),
-            None => return refused("encode.date", "sqlite keeps dates as text with years from 0 to 9999"),
+            None => return refused("bind.out_of_range", "sqlite keeps dates as text with years from 0 to 9999"),
         },
         Value::Time(it) => match time(*it) {
             Some(text) => Stored::Text(text),
-            None => return refused("encode.leap_second", "sqlite has no leap seconds"),
+            None => return refused("bind.out_of_range", "sqlite has no leap seconds"),
         },
         Value::Timestamp(it) => match timestamp(*it) {
             Some(text) => Stored::Text(text),
-            None => return refused("encode.date", "sqlite keeps timestamps as text with years from 0 to 9999"),
+            None => return refused("bind.out_of_range", "sqlite keeps timestamps as text with years from 0 to 9999"),
         },
         Value::TimestampTz(it) => match timestamp(it.naive_utc()) {
             Some(text) => Stored::Text(text),
-            None => return refused("encode.date", "sqlite keeps timestamps as text with years from 0 to 9999"),
+            None => return refused("bind.out_of_range", "sqlite keeps timestamps as text with years from 0 to 9999"),
         },
         Value::Interval(it) => Stored::Text(it.to_string()),
         Value::Uuid(it) => Stored::Text(it.hyphenated().to_string()),
         Value::Json(it) => Stored::Text(it.to_string()),
-        Value::Array(_) => return refused("encode.array", "sqlite has no arrays; bind JSON instead"),
+        Value::Array(_) => return refused("bind.unsupported", "sqlite has no arrays; bind JSON instead"),
     })
 }
 

@@ -39,7 +39,7 @@ impl RawRow for SqliteRow<'_> {
                 Err(_) if sql_type == Some(SqlType::Bytes) => Cell::Bytes(Cow::Borrowed(it)),
                 Err(_) => {
                     let message = format!("column {} holds text that is not utf-8", show_name(column));
-                    return Err(Error::new(ErrorKind::Decode, "decode.utf8", message).with_column(column));
+                    return Err(Error::new(ErrorKind::Decode, "decode.text", message).with_column(column));
                 }
             },
             ValueRef::Blob(it) => Cell::Bytes(Cow::Borrowed(it)),

@@ -14,14 +14,14 @@ pub(super) fn error_of(error: rusqlite::Error, stop: Option<Stop>) -> Error {
         rusqlite::Error::MultipleStatement => {
             return Error::new(ErrorKind::RawSql, "raw_sql.statements", "the SQL text holds more than one statement");
         }
-        _ => return Error::new(ErrorKind::Database, "db.failed", "sqlite refused the statement"),
+        _ => return Error::new(ErrorKind::Database, "db.error", "sqlite refused the statement"),
     };
     let new = |kind, code, message: &'static str| Error::new(kind, code, message);
     let error = match failure.code {
         ErrorCode::OperationInterrupted => stopped(stop.unwrap_or(Stop::Cancelled)),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => match stop {
             Some(stop) => stopped(stop),
-            None => new(ErrorKind::Timeout, "db.busy", "the database is locked by another connection"),
+            None => new(ErrorKind::Database, "db.lock_timeout", "the database is locked by another connection"),
         },
         ErrorCode::ConstraintViolation => constraint(failure.extended_code, message),
         ErrorCode::ReadOnly => {
@@ -49,7 +49,7 @@ pub(super) fn error_of(error: rusqlite::Error, stop: Option<Stop>) -> Error {
 pub(super) fn open_error(error: rusqlite::Error) -> Error {
     let found = error_of(error, None);
     let (code, message) = match found.code() {
-        "db.busy" => return found,
+        "db.lock_timeout" => return found,
         "db.not_a_database" => ("connect.not_a_database", "the file is no sqlite database"),
         _ => ("connect.open", "the database file could not be opened; a read-only handle opens only one that exists"),
     };
@@ -63,8 +63,8 @@ pub(super) fn open_error(error: rusqlite::Error) -> Error {
 /// Why a statement was stopped.
 pub(super) fn stopped(stop: Stop) -> Error {
     match stop {
-        Stop::Cancelled => Error::new(ErrorKind::Cancelled, "db.cancelled", "the statement was cancelled"),
-        Stop::Deadline => Error::new(ErrorKind::Timeout, "db.timeout", "the statement took longer than its timeout"),
+        Stop::Cancelled => Error::new(ErrorKind::Cancelled, "cancelled.server", "the statement was cancelled"),
+        Stop::Deadline => Error::new(ErrorKind::Timeout, "timeout.statement", "the statement took longer than its timeout"),
     }
 }
 
@@ -122,15 +122,15 @@ fn refused(message: &str) -> Error {
     if let Some(name) = named(message, "no such column: ") {
         let column = name.rsplit_once('.').map_or(name, |(_, column)| column);
         let message = format!("the database has no column {}", show_name(name));
-        return Error::new(ErrorKind::Database, "db.no_column", message).with_column(column);
+        return Error::new(ErrorKind::Database, "db.unknown_column", message).with_column(column);
     }
     if let Some(name) = named(message, "no such table: ") {
         let message = format!("the database has no table {}", show_name(name));
-        return Error::new(ErrorKind::Database, "db.no_table", message).with_table(name);
+        return Error::new(ErrorKind::Database, "db.unknown_table", message).with_table(name);
     }
     if let Some(name) = named(message, "no such function: ") {
         let message = format!("the database has no function {}", show_name(name));
-        return Error::new(ErrorKind::Database, "db.no_function", message);
+        return Error::new(ErrorKind::Database, "db.unknown_function", message);
     }
     // What the authorizer denies is an error of its own, except a function.
     if message.starts_with("not authorized") {
@@ -140,12 +140,12 @@ fn refused(message: &str) -> Error {
         return Error::new(ErrorKind::Limit, "db.limit", "the statement is larger than sqlite takes");
     }
     if message == "integer overflow" {
-        return Error::new(ErrorKind::Database, "db.overflow", "an integer result is out of range");
+        return Error::new(ErrorKind::Database, "db.out_of_range", "an integer result is out of range");
     }
     if message.ends_with(": syntax error") || message == "incomplete input" {
         return Error::new(ErrorKind::Database, "db.syntax", "sqlite can't parse the statement");
     }
-    Error::new(ErrorKind::Database, "db.failed", "sqlite refused the statement")
+    Error::new(ErrorKind::Database, "db.error", "sqlite refused the statement")
 }
 
 /// The name after `shape`, without quotes and the hint that SQLite adds for a quoted one.

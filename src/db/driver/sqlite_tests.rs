@@ -153,15 +153,15 @@ async fn what_sqlite_would_change_is_refused_before_it_is_sent() {
     let mut it = open(&memory(), true).await;
     let leap = NaiveTime::from_hms_nano_opt(23, 59, 59, 1_500_000_000).unwrap();
     for (value, code) in [
-        (Value::UInt(u64::MAX), "encode.range"),
-        (Value::Float(f64::NAN), "encode.nan"),
-        (decimal("0.1234567890123456789"), "encode.decimal"),
-        (decimal("9223372036854775808.5"), "encode.decimal"),
-        (decimal("79228162514264337593543950335"), "encode.decimal"),
-        (Value::Date(NaiveDate::from_ymd_opt(10_000, 1, 1).unwrap()), "encode.date"),
-        (Value::Date(NaiveDate::from_ymd_opt(-1, 1, 1).unwrap()), "encode.date"),
-        (Value::Time(leap), "encode.leap_second"),
-        (Value::Array(vec![Value::Int(1)]), "encode.array"),
+        (Value::UInt(u64::MAX), "bind.out_of_range"),
+        (Value::Float(f64::NAN), "bind.not_finite"),
+        (decimal("0.1234567890123456789"), "bind.precision"),
+        (decimal("9223372036854775808.5"), "bind.precision"),
+        (decimal("79228162514264337593543950335"), "bind.precision"),
+        (Value::Date(NaiveDate::from_ymd_opt(10_000, 1, 1).unwrap()), "bind.out_of_range"),
+        (Value::Date(NaiveDate::from_ymd_opt(-1, 1, 1).unwrap()), "bind.out_of_range"),
+        (Value::Time(leap), "bind.out_of_range"),
+        (Value::Array(vec![Value::Int(1)]), "bind.unsupported"),
     ] {
         let error = round_trip(&mut it, value, None).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Encode, code));
@@ -176,7 +176,7 @@ async fn a_wrong_number_of_binds_is_refused() {
     let mut it = open(&memory(), true).await;
     for binds in [0, 1, 3] {
         let statement = statement("SELECT ?1 + ?2", vec![Value::Int(1); binds]);
-        assert_eq!(run(&mut it, &statement).await.map(|_| ()).unwrap_err().code(), "encode.count");
+        assert_eq!(run(&mut it, &statement).await.map(|_| ()).unwrap_err().code(), "bind.count");
     }
     let both = statement("SELECT ?1 + ?2", vec![Value::Int(1); 2]);
     assert_eq!(run(&mut it, &both).await.unwrap().0.get(0).unwrap().try_get::<i64>(0).unwrap(), 2);
@@ -222,7 +222,7 @@ async fn a_cell_that_does_not_fit_its_declared_type_names_its_column() {
     let mut it = open(&memory(), false).await;
     exec(&mut it, "CREATE TABLE t (id INTEGER, flag BOOL, day DATE, name TEXT)").await;
     exec(&mut it, "INSERT INTO t VALUES (1, 5, 's3cret', CAST(x'ff' AS TEXT)), (1, 1, '2024-01-01', 'a')").await;
-    for (column, code) in [("flag", "decode.type"), ("day", "decode.type"), ("name", "decode.utf8")] {
+    for (column, code) in [("flag", "decode.type"), ("day", "decode.type"), ("name", "decode.text")] {
         let error = fails(&mut it, &format!("SELECT {column} FROM t")).await;
         assert_eq!((error.kind(), error.code(), error.column()), (ErrorKind::Decode, code, Some(column)));
         assert!(!format!("{error:?}").contains("s3cret"));
@@ -262,9 +262,9 @@ async fn an_unknown_column_in_quotes_is_an_error_and_no_text() {
     let mut it = open(&memory(), false).await;
     exec(&mut it, "CREATE TABLE t (a)").await;
     let error = fails(&mut it, "SELECT \"nosuch\" FROM t").await;
-    assert_eq!((error.code(), error.column()), ("db.no_column", Some("nosuch")));
+    assert_eq!((error.code(), error.column()), ("db.unknown_column", Some("nosuch")));
     let error = fails(&mut it, "SELECT * FROM nosuch").await;
-    assert_eq!((error.code(), error.table()), ("db.no_table", Some("nosuch")));
+    assert_eq!((error.code(), error.table()), ("db.unknown_table", Some("nosuch")));
     assert_eq!(rows(&mut it, "SELECT \"a\" FROM t").await.columns(), ["a"]);
     let error = fails(&mut it, "SELECT nope FROM").await;
     assert_eq!(error.code(), "db.syntax");
@@ -536,7 +536,7 @@ async fn a_lock_is_waited_for_and_then_reported() {
         exec(&mut first, "INSERT INTO t VALUES (1)").await;
         let start = Instant::now();
         let error = fails(&mut second, "INSERT INTO t VALUES (2)").await;
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, "db.busy"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Database, "db.lock_timeout"));
         assert!(start.elapsed() >= Duration::from_millis(90));
         let (late, _) = tokio::join!(exec(&mut second, "INSERT INTO t VALUES (2)"), async {
             tokio::time::sleep(Duration::from_millis(30)).await;
@@ -558,7 +558,7 @@ async fn a_long_statement_is_cancelled_from_outside_and_the_session_stays_usable
         tokio::time::sleep(Duration::from_millis(50)).await;
         canceller.cancel();
     });
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Cancelled, "db.cancelled"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Cancelled, "cancelled.server"));
     assert!(start.elapsed() < Duration::from_secs(5));
     assert!(it.is_open());
     assert_eq!(int(&mut it, "SELECT 2").await, 2);
@@ -573,12 +573,12 @@ async fn a_deadline_ends_a_statement_and_its_wait_for_a_lock() {
     let mut it =
         SqliteSession::open(&location, &Session { statement_timeout: timeout, ..session(false) }).await.unwrap();
     let error = fails(&mut it, ENDLESS).await;
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, "db.timeout"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, "timeout.statement"));
     assert_eq!(int(&mut it, "SELECT 2").await, 2);
     first.control(Control::Begin { read_only: false }).await.unwrap();
     exec(&mut first, "INSERT INTO t VALUES (1)").await;
     let start = Instant::now();
-    assert_eq!(fails(&mut it, "INSERT INTO t VALUES (2)").await.code(), "db.timeout");
+    assert_eq!(fails(&mut it, "INSERT INTO t VALUES (2)").await.code(), "timeout.statement");
     assert!(start.elapsed() < Duration::from_secs(3));
 }
 
@@ -676,7 +676,7 @@ async fn memory_databases_of_different_names_are_apart() {
     let mut first = open(&one, false).await;
     exec(&mut first, "CREATE TABLE t (a)").await;
     let mut second = open(&two, false).await;
-    assert_eq!(fails(&mut second, "SELECT * FROM t").await.code(), "db.no_table");
+    assert_eq!(fails(&mut second, "SELECT * FROM t").await.code(), "db.unknown_table");
     assert_eq!(int(&mut open(&one, false).await, "SELECT count(*) FROM t").await, 0);
 }
 
