@@ -29,6 +29,13 @@ pub(crate) struct Target {
     pub(crate) binary_text: bool,
 }
 
+impl Target {
+    /// Some database of `dialect`: text is taken to need a collation wherever one may.
+    pub(crate) fn without_server(dialect: Dialect) -> Target {
+        Target { dialect, binary_text: dialect == Dialect::Sqlite }
+    }
+}
+
 /// A statement ready to run: text with placeholders only, and its binds. Made by [`compile`] alone.
 #[derive(Clone)]
 pub(crate) struct CompiledQuery {

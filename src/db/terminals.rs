@@ -204,7 +204,7 @@ impl Frame {
     ///
     /// As [`Frame::to_sql`].
     pub fn to_sql_with(&self, dialect: Dialect, schema: &Schema) -> Result<QueryText> {
-        let target = Target { dialect, binary_text: dialect == Dialect::Sqlite };
+        let target = Target::without_server(dialect);
         let plan = Plan::Frame(self);
         Ok(QueryText::of(&compile_plan(&plan, schema, &Policy::default(), HandleKind::ReadOnly, target)?))
     }

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use super::handle::{ReadWrite, Runner};
-use super::prepare::Plan;
+use super::prepare::{Plan, compile_plan};
+use super::terminals::QueryText;
 use super::transaction::Transaction;
+use crate::compile::Target;
+use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::policy::Policy;
 use crate::query::{Delete, Insert, Origin, Update, Write, WriteKind, check_write};
 use crate::row::CountSink;
+use crate::schema::Schema;
+use crate::statement::HandleKind;
 
 /// How many rows one INSERT holds at most, however few columns they have.
 const MAX_ROWS: usize = 5_000;
@@ -90,6 +96,26 @@ async fn in_transaction(runner: &Arc<Runner>, parts: Vec<Write>) -> Result<u64> 
     transaction.commit().await?;
     Ok(total)
 }
+
+macro_rules! to_sql_for {
+    ($($write:ident),*) => {$(
+        impl $write {
+            /// The statement for a database of `dialect`, without sending it. Tables' columns are known from `table!` only.
+            ///
+            /// # Errors
+            ///
+            /// The mistakes of the write, as running it would give them before anything is sent.
+            pub fn to_sql_for(&self, dialect: Dialect) -> Result<QueryText> {
+                let plan = Plan::Write(&self.write);
+                let target = Target::without_server(dialect);
+                let query = compile_plan(&plan, &Schema::default(), &Policy::default(), HandleKind::ReadWrite, target)?;
+                Ok(QueryText::of(&query))
+            }
+        }
+    )*};
+}
+
+to_sql_for!(Insert, Update, Delete);
 
 impl Update {
     /// Changes the rows; the number of rows that the condition matched, changed or not.

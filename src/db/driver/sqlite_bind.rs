@@ -56,11 +56,16 @@ fn encode(value: &Value, number: usize) -> Result<Stored<'_>> {
         Value::UInt(it) => match i64::try_from(*it) {
             Ok(it) => Stored::Integer(it),
             Err(_) => {
-                return refused("bind.out_of_range", "sqlite has no integers above 9223372036854775807; store it as text");
+                return refused(
+                    "bind.out_of_range",
+                    "sqlite has no integers above 9223372036854775807; store it as text",
+                );
             }
         },
         // SQLite would store NULL.
-        Value::Float(it) if it.is_nan() => return refused("bind.not_finite", "sqlite can't store NaN; write null instead"),
+        Value::Float(it) if it.is_nan() => {
+            return refused("bind.not_finite", "sqlite can't store NaN; write null instead");
+        }
         Value::Float(it) => Stored::Real(*it),
         Value::Decimal(it) => {
             let it = it.normalize();

@@ -64,7 +64,9 @@ pub(super) fn open_error(error: rusqlite::Error) -> Error {
 pub(super) fn stopped(stop: Stop) -> Error {
     match stop {
         Stop::Cancelled => Error::new(ErrorKind::Cancelled, "cancelled.server", "the statement was cancelled"),
-        Stop::Deadline => Error::new(ErrorKind::Timeout, "timeout.statement", "the statement took longer than its timeout"),
+        Stop::Deadline => {
+            Error::new(ErrorKind::Timeout, "timeout.statement", "the statement took longer than its timeout")
+        }
     }
 }
 

@@ -137,9 +137,9 @@ async fn a_refusing_hook_stops_each_kind_of_statement_before_it_is_sent() {
         refused(db.sql("DELETE FROM t").execute().await);
         witness.refuse(Some(StatementKind::Select));
         refused(db.table("t").count().await);
-        assert_eq!(db.table("t").stream().await.err().expect("refused").code(), "hook.refused");
+        assert_eq!(db.table("t").stream().await.expect_err("refused").code(), "hook.refused");
         witness.refuse(Some(StatementKind::Begin));
-        assert_eq!(db.begin().await.err().expect("refused").code(), "hook.refused");
+        assert_eq!(db.begin().await.expect_err("refused").code(), "hook.refused");
         assert_eq!(plain.table("t").collect_as::<i64>().await.expect("rows"), [1], "on {}", db.dialect());
         witness.refuse(None);
         assert_eq!(db.insert("t").columns(["id"]).row([2]).execute().await.expect("a row"), 1);

@@ -32,7 +32,7 @@ async fn act(db: &Database<ReadWrite>, kind: u64, sentinel: i64) {
         0 => read(db.table("one").select((col("n") * sentinel).as_("n")).one_as().await).await,
         1 => read(db.sql("SELECT CAST(:n AS decimal(20)) AS n").bind("n", sentinel).one_as().await).await,
         2 => {
-            let Ok(mut rows) = db.table("many").select(((col("n") * 0) + sentinel).as_("n")).stream().await else {
+            let Ok(mut rows) = db.table("many").select((col("n") - col("n") + sentinel).as_("n")).stream().await else {
                 return;
             };
             while let Some(Ok(row)) = rows.next().await {
@@ -51,7 +51,8 @@ async fn act(db: &Database<ReadWrite>, kind: u64, sentinel: i64) {
             }
         }
         _ => {
-            let parts = db.insert("halves").columns(["n"]).rows((1..=3_000_i64).map(|n| [n]).chain((1..=3_000).map(|n| [-n])));
+            let parts =
+                db.insert("halves").columns(["n"]).rows((1..=3_000_i64).map(|n| [n]).chain((1..=3_000).map(|n| [-n])));
             let _ = parts.execute().await;
         }
     }
@@ -137,9 +138,7 @@ async fn a_dropped_statement_stops_and_is_told_once() {
         let db = db.open_read_write().await.unwrap();
         let long = match test.dialect {
             Dialect::Postgres => "SELECT pg_sleep(20)",
-            Dialect::Sqlite => {
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-            }
+            Dialect::Sqlite => "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
             _ => "SELECT SLEEP(20)",
         };
         for _ in 0..3 {
@@ -275,4 +274,3 @@ async fn a_closed_runtime_is_no_reason_to_panic() {
     })
     .await;
 }
-

@@ -10,13 +10,8 @@ use crate::support::{self, Fault, Proxy, Recorder};
 /// Statements that would take many seconds.
 fn long_statements(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
-        Dialect::Postgres => &[
-            "SELECT pg_sleep(20)",
-            "SELECT count(*) FROM generate_series(1, 1000000000) AS g",
-        ],
-        Dialect::Sqlite => {
-            &["WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"]
-        }
+        Dialect::Postgres => &["SELECT pg_sleep(20)", "SELECT count(*) FROM generate_series(1, 1000000000) AS g"],
+        Dialect::Sqlite => &["WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"],
         _ => &["SELECT SLEEP(20)", "SELECT SUM(MOD(seq, 7)) FROM seq_1_to_10000000000"],
     }
 }

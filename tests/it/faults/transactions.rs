@@ -27,9 +27,7 @@ async fn a_dropped_transaction_rolls_back() {
         tx.insert("t").columns(["n"]).row([2]).execute().await.unwrap();
         let long = match test.dialect {
             Dialect::Postgres => "SELECT pg_sleep(20)",
-            Dialect::Sqlite => {
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-            }
+            Dialect::Sqlite => "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
             _ => "SELECT SLEEP(20)",
         };
         let work = async {
@@ -138,12 +136,16 @@ async fn a_write_beyond_max_affected_is_rolled_back() {
     support::each(async |test| {
         test.execute_setup(&["CREATE TABLE t (n bigint)", "INSERT INTO t VALUES (1), (2), (3)"]).await;
         let db = builder(test).pool_size(1).open_read_write().await.unwrap();
-        for write in [db.delete("t").all_rows().max_affected(2), db.delete("t").where_(col("n").gt(0)).max_affected(2)] {
+        for write in [db.delete("t").all_rows().max_affected(2), db.delete("t").where_(col("n").gt(0)).max_affected(2)]
+        {
             let error = write.execute().await.unwrap_err();
             assert_eq!((error.kind(), error.code()), (ErrorKind::TooManyRows, "write.max_affected"));
             assert_eq!(count(test, "t").await, 3);
         }
-        assert_eq!(db.update("t").set("n", 0).all_rows().max_affected(2).execute().await.unwrap_err().kind(), ErrorKind::TooManyRows);
+        assert_eq!(
+            db.update("t").set("n", 0).all_rows().max_affected(2).execute().await.unwrap_err().kind(),
+            ErrorKind::TooManyRows
+        );
         // Within the bound it stays, and on the bound too.
         assert_eq!(db.delete("t").where_(col("n").gt(1)).max_affected(2).execute().await.unwrap(), 2);
         assert_eq!(count(test, "t").await, 1);
