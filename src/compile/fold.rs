@@ -297,7 +297,7 @@ impl<'a> Folder<'a> {
         };
         let mut alias = base.clone();
         let mut number = 1;
-        while self.aliases.contains(&alias) {
+        while self.aliases.iter().any(|known| same_name(known, &alias)) {
             number += 1;
             let kept: String = base.as_str().chars().take(12).collect();
             alias = Ident::new(format!("{}_{number}", kept.trim_end()))?;
@@ -411,7 +411,9 @@ impl<'a> Folder<'a> {
         let info = self.facts.columns.get(id).ok_or_else(|| Error::internal("fold.export"))?;
         let mut name = info.name.clone();
         let mut number = 1;
-        while taken.iter().any(|(known, ..)| *known == name) {
+        // SQL: SQLite gives a column of a subquery another name when it is called TRUE or FALSE, quoted or not.
+        let renamed = |name: &Ident| ["true", "false"].iter().any(|word| name.as_str().eq_ignore_ascii_case(word));
+        while renamed(&name) || taken.iter().any(|(known, ..)| same_name(known, &name)) {
             number += 1;
             let kept: String = info.name.as_str().chars().take(12).collect();
             name = Ident::new(format!("{}_{number}", kept.trim_end()))?;
@@ -761,6 +763,11 @@ impl<'a> Folder<'a> {
             SourceKind::Taken => false,
         })
     }
+}
+
+/// True when a database may take the two for one: only PostgreSQL tells quoted names apart by their capitals.
+fn same_name(one: &Ident, other: &Ident) -> bool {
+    one == other || one.as_str().to_lowercase() == other.as_str().to_lowercase()
 }
 
 fn scans_of(node: &Node, found: &mut Vec<ScanId>) {

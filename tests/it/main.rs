@@ -11,6 +11,7 @@
 mod acceptance;
 mod chains;
 mod compile_fail;
+mod corpus;
 mod dsn;
 mod examples;
 mod public_types;

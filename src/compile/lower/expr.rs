@@ -362,7 +362,8 @@ impl Lowering<'_> {
             Family::Date => "DATE",
             Family::Time => "TIME(6)",
             Family::Timestamp => "DATETIME(6)",
-            _ => "LONGTEXT",
+            // Else it has the database's own character set, which may lack some of the characters.
+            _ => "LONGTEXT CHARACTER SET utf8mb4",
         };
         let mark = self.fragment(vec![
             Fragment::Text("(SELECT `value` FROM JSON_TABLE(".to_owned()),
