@@ -15,7 +15,7 @@ pub fn run(runtime: &Handle) {
     let schema = runtime.block_on(db.schema()).expect("the catalogue");
     show(&schema, &db);
 
-    let mut contenders = [
+    let mut contenders = vec![
         Contender::repeating("portcullis", || predicate(&schema)),
         Contender::repeating(SEA, sea_predicate),
         Contender::repeating("string by hand", hand_predicate),
@@ -23,7 +23,7 @@ pub fn run(runtime: &Handle) {
     rounds(&mut contenders);
     print_times("One predicate: 3 columns, 1 bind", &contenders, &[SEA]);
 
-    let mut contenders = [
+    let mut contenders = vec![
         Contender::repeating("portcullis", || analytics(&schema)),
         Contender::repeating(SEA, sea_analytics),
         Contender::repeating("string by hand", hand_analytics),
@@ -31,13 +31,33 @@ pub fn run(runtime: &Handle) {
     rounds(&mut contenders);
     print_times("Analytics: 4 tables, 8 predicates, 3 aggregates, HAVING, ORDER BY, LIMIT", &contenders, &[SEA]);
 
-    let mut contenders = [
+    let mut contenders = vec![
         Contender::repeating("portcullis", || insert(&db)),
         Contender::repeating(SEA, sea_insert),
         Contender::repeating("string by hand", hand_insert),
     ];
     rounds(&mut contenders);
     print_times("Insert: 100 rows of 10 columns", &contenders, &[SEA]);
+}
+
+/// Does one thing many times: `predicate`, `analytics` or `insert`, or one of them with `sea-` in front.
+pub fn profile(arguments: &[String]) {
+    let [what, times] = arguments else { panic!("write `profile WHAT TIMES`") };
+    let times: u32 = times.parse().expect("a number");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let db = runtime.block_on(database());
+    let schema = runtime.block_on(db.schema()).expect("the catalogue");
+    for _ in 0..times {
+        match what.as_str() {
+            "predicate" => drop(std::hint::black_box(predicate(&schema))),
+            "analytics" => drop(std::hint::black_box(analytics(&schema))),
+            "insert" => drop(std::hint::black_box(insert(&db))),
+            "sea-predicate" => drop(std::hint::black_box(sea_predicate())),
+            "sea-analytics" => drop(std::hint::black_box(sea_analytics())),
+            "sea-insert" => drop(std::hint::black_box(sea_insert())),
+            other => panic!("nothing called `{other}`"),
+        }
+    }
 }
 
 /// The tables in a SQLite in memory: where our contender has its schema from.

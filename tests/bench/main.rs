@@ -1,4 +1,6 @@
-//! Benchmarks: `cargo bench --manifest-path tests/bench/Cargo.toml -- compile` (or `point`); see README.md beside this file.
+//! Benchmarks: `cargo bench --manifest-path tests/bench/Cargo.toml -- compile` (or `point`: `postgres` and `sqlite`); see README.md beside this file.
+//!
+//! `profile WHAT TIMES` does one thing that many times, for a profiler that counts instructions.
 
 mod compile;
 mod measure;
@@ -7,13 +9,19 @@ mod point;
 mod support;
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("profile") {
+        return compile::profile(&std::env::args().skip(2).collect::<Vec<_>>());
+    }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let all = wanted.is_empty();
+    let asked = |names: &[&str]| wanted.is_empty() || wanted.iter().any(|name| names.contains(&name.as_str()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    if all || wanted.iter().any(|name| name == "compile") {
+    if asked(&["compile"]) {
         compile::run(runtime.handle());
     }
-    if all || wanted.iter().any(|name| name == "point") {
-        runtime.block_on(point::run());
+    if asked(&["point", "postgres"]) {
+        runtime.block_on(point::on_postgres());
+    }
+    if asked(&["point", "sqlite"]) {
+        runtime.block_on(point::on_sqlite());
     }
 }
