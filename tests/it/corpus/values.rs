@@ -111,6 +111,9 @@ fn the_types_of_binds_are_the_same_for_every_value() {
         let plain = types("x");
         assert!(plain.len() > 10);
         for value in payloads().iter().step_by(40) {
+            if dialect == Dialect::Sqlite && value.contains('\0') {
+                continue; // SQLite's JSON can't hold it, so a long list of such values takes a bind for each.
+            }
             assert_eq!(types(value), plain, "{value:?} on {dialect}");
         }
     }
