@@ -7,7 +7,7 @@ use super::list::{identifiers, payloads};
 use crate::support::{self, TestDatabase};
 
 /// How many names get a table of their own on each database.
-const SAMPLE: usize = 120;
+const SAMPLE: usize = 60;
 
 /// Names that are taken, oddest first.
 fn taken(dialect: Dialect) -> Vec<String> {
@@ -26,15 +26,14 @@ fn taken(dialect: Dialect) -> Vec<String> {
         let reserved = dialect == Dialect::Sqlite && name.to_ascii_lowercase().starts_with("sqlite_");
         !system && !beyond && !reserved && !["id", "v"].contains(&name.to_lowercase().as_str())
     });
-    names.sort();
-    names.dedup();
+    names.sort_by_key(|name| name.to_lowercase());
+    // Only PostgreSQL tells tables apart by their capitals.
+    names.dedup_by_key(|name| name.to_lowercase());
     names
 }
 
 async fn try_name(db: &TestDatabase, handle: &Database<ReadWrite>, name: &str) {
     let dialect = db.dialect;
-    let own = quoted(name, dialect);
-    db.execute_setup(&[&format!("CREATE TABLE {own} (id integer NOT NULL, {own} integer, v integer)")]).await;
     let sum_of = |frame: portcullis::Frame| async move { frame.collect_as::<(Option<i64>,)>().await.unwrap()[0].0 };
 
     let rows = [(1, 10, 100), (2, 20, 200), (3, 30, 300)];
@@ -64,8 +63,6 @@ async fn try_name(db: &TestDatabase, handle: &Database<ReadWrite>, name: &str) {
     };
     let whole = handle.table(in_schema(&schema, name).unwrap()).agg(sum(col(name)).as_("s"));
     assert_eq!(sum_of(whole).await, Some(31));
-
-    db.execute_setup(&[&format!("DROP TABLE {own}")]).await;
 }
 
 #[tokio::test]
@@ -75,8 +72,17 @@ async fn a_taken_name_is_a_table_and_a_column_on_every_database() {
         db.execute_setup(&["CREATE TABLE bystander (id integer)", "INSERT INTO bystander VALUES (7)"]).await;
         let names = taken(db.dialect);
         assert!(names.len() > 60, "{}", names.len());
-        for name in &names {
-            try_name(db, &handle, name).await;
+        let table = |name: &String| {
+            let own = quoted(name, db.dialect);
+            format!("CREATE TABLE {own} (id integer NOT NULL, {own} integer, v integer)")
+        };
+        let tables: Vec<String> = names.iter().map(table).collect();
+        db.execute_setup(&tables.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        handle.schema().await.unwrap();
+        // Each name has texts of its own, and on MariaDB a prepared text that makes room for another costs some 40 ms.
+        let together = if db.dialect == Dialect::Sqlite { 1 } else { 10 };
+        for chunk in names.chunks(together) {
+            futures_util::future::join_all(chunk.iter().map(|name| try_name(db, &handle, name))).await;
         }
         assert_eq!(handle.table("bystander").collect_as::<i64>().await.unwrap(), [7]);
         support::say(&format!("names on {}: {} odd ones made, written and read", db.dialect, names.len()));
