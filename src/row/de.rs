@@ -18,12 +18,17 @@ use crate::value::Value;
 pub(crate) fn from_row<T: DeserializeOwned>(row: &dyn RawRow, columns: &Columns) -> Result<T> {
     // With one column there is no doubt which is meant, even where the row was read as a plain value.
     let column = if columns.len() == 1 { columns.name(0) } else { "" };
-    T::deserialize(RowReader { row, columns }).map_err(|fault| fault.into_error(column))
+    T::deserialize(RowReader { row, columns }).map_err(|fault| {
+        let fault =
+            if columns.len() == 1 { fault.told_by::<T>(row.cell(0).ok().map(|cell| cell.kind())) } else { fault };
+        fault.into_error(column)
+    })
 }
 
 /// One cell as `T`.
 pub(crate) fn from_cell<T: DeserializeOwned>(cell: Cell<'_>, column: &str) -> Result<T> {
-    T::deserialize(CellReader(cell)).map_err(|fault| fault.into_error(column))
+    let found = cell.kind();
+    T::deserialize(CellReader(cell)).map_err(|fault| fault.told_by::<T>(Some(found)).into_error(column))
 }
 
 /// What went wrong, before the column is known. It never keeps a value, so messages by other crates are not kept either.
@@ -37,6 +42,8 @@ pub(crate) enum Fault {
     Row(String),
     /// The type's own `Deserialize` refused the value with a message that may quote it.
     Refused,
+    /// The same, where the type and the kind of the cell are known.
+    RefusedCell { expected: String, found: &'static str },
 }
 
 impl Fault {
@@ -50,6 +57,10 @@ impl Fault {
             Fault::Type { expected, found } => {
                 ("decode.type", format!("column {} should hold {expected} but holds {found}", show_name(column)))
             }
+            Fault::RefusedCell { expected, found } => (
+                "decode.refused",
+                format!("column {} should hold {expected} but holds {found} that it doesn't accept", show_name(column)),
+            ),
             Fault::Refused if column.is_empty() => {
                 ("decode.refused", "the type that was asked for doesn't accept the row".to_owned())
             }
@@ -62,9 +73,31 @@ impl Fault {
         if column.is_empty() { error } else { error.with_column(column) }
     }
 
+    /// Adds to a bare refusal which type it was that didn't take the cell.
+    fn told_by<T>(self, found: Option<&'static str>) -> Fault {
+        match (self, found) {
+            (Fault::Refused, Some(found)) => {
+                Fault::RefusedCell { expected: short_name(std::any::type_name::<T>()), found }
+            }
+            (fault, _) => fault,
+        }
+    }
+
     fn in_column(self, column: &str) -> Fault {
         Fault::Whole(self.into_error(column))
     }
+}
+
+/// A type's name without the modules that it lives in.
+fn short_name(full: &str) -> String {
+    let mut short = String::with_capacity(full.len());
+    for part in full.split_inclusive(|it: char| !it.is_alphanumeric() && it != '_') {
+        if part.ends_with(':') {
+            continue;
+        }
+        short.push_str(part);
+    }
+    short
 }
 
 impl fmt::Display for Fault {
@@ -133,7 +166,8 @@ fn kind_of(found: Unexpected<'_>) -> &'static str {
     }
 }
 
-/// A row: a struct or map by name, a tuple or list by position, anything else if there is one column.
+/// A row: a struct or map by name, a tuple or list by position, anything else if there is one column. A list is then also that
+/// of an array or of bytes in the one column, and a struct that has no field of the column's name is that of its interval or JSON.
 struct RowReader<'r> {
     row: &'r dyn RawRow,
     columns: &'r Columns,
@@ -174,23 +208,41 @@ impl<'de> Deserializer<'de> for RowReader<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
-        _: &'static [&'static str],
+        name: &'static str,
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if self.row.len() == 1 && !fields.contains(&self.columns.name(0)) {
+            let only = self.only()?;
+            if matches!(only.0, Cell::Interval(_) | Cell::Json(_)) {
+                return only.deserialize_struct(name, fields, visitor);
+            }
+        }
         self.deserialize_map(visitor)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.row.len() == 1 {
+            let only = self.only()?;
+            if matches!(only.0, Cell::Array(_) | Cell::Bytes(_)) {
+                return only.deserialize_seq(visitor);
+            }
+        }
         visitor.visit_seq(Cells { row: self.row, columns: self.columns, next: 0 })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Fault> {
         let count = self.row.len();
-        if count != length {
-            return Err(Fault::Row(format!("the row has {count} columns but a tuple of {length} was asked for")));
+        if count == length {
+            return visitor.visit_seq(Cells { row: self.row, columns: self.columns, next: 0 });
         }
-        self.deserialize_seq(visitor)
+        if count == 1 {
+            let only = self.only()?;
+            if matches!(only.0, Cell::Array(_) | Cell::Bytes(_)) {
+                return only.deserialize_tuple(length, visitor);
+            }
+        }
+        Err(Fault::Row(format!("the row has {count} columns but a tuple of {length} was asked for")))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -262,7 +314,10 @@ impl<'de> de::MapAccess<'de> for Cells<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let at = self.next;
         self.next += 1;
-        seed.deserialize(LazyCell { row: self.row, at }).map_err(|fault| fault.in_column(self.columns.name(at)))
+        seed.deserialize(LazyCell { row: self.row, at }).map_err(|fault| {
+            let found = self.row.cell(at).ok().map(|cell| cell.kind());
+            fault.told_by::<V::Value>(found).in_column(self.columns.name(at))
+        })
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -120,8 +120,8 @@ fn dates_uuids_intervals_and_bytes_are_read() {
     assert_eq!(read::<(Interval,)>(vec![("c", Cell::Interval(span))]).unwrap().0, span);
     assert_eq!(one::<String>(Cell::Interval(span)), "P14M-3DT0.000001S");
     assert_eq!(read::<(Vec<u8>,)>(vec![("c", Cell::Bytes(Cow::Borrowed(b"\0\xff")))]).unwrap().0, b"\0\xff");
-    refused::<Uuid>(text("s3cret"), "the type that was asked for doesn't accept the value of column `c`");
-    refused::<NaiveDate>(text("s3cret"), "the type that was asked for doesn't accept the value of column `c`");
+    refused::<Uuid>(text("s3cret"), "column `c` should hold Uuid but holds text that it doesn't accept");
+    refused::<NaiveDate>(text("s3cret"), "column `c` should hold NaiveDate but holds text that it doesn't accept");
 }
 
 #[test]
@@ -205,5 +205,26 @@ fn a_message_by_another_crate_is_not_repeated() {
     let error = read::<Picky>(vec![("c", text("s3cret"))]).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"));
     assert!(std::error::Error::source(&error).is_none());
-    refused::<Picky>(text("s3cret"), "the type that was asked for doesn't accept the value of column `c`");
+    refused::<Picky>(text("s3cret"), "column `c` should hold Picky but holds text that it doesn't accept");
+}
+
+#[test]
+fn a_list_or_a_struct_is_read_from_the_one_column_that_holds_it() {
+    let bytes = || vec![("c", Cell::Bytes(Cow::Borrowed(b"\0\xff")))];
+    assert_eq!(read::<Vec<u8>>(bytes()).unwrap(), b"\0\xff");
+    assert_eq!(read::<[u8; 2]>(bytes()).unwrap(), *b"\0\xff");
+    assert_eq!(read::<(Vec<u8>,)>(bytes()).unwrap().0, b"\0\xff");
+    let array = || vec![("c", Cell::Array(vec![Value::Int(1), Value::Null]))];
+    assert_eq!(read::<Vec<Option<i64>>>(array()).unwrap(), [Some(1), None]);
+    assert_eq!(read::<Option<Vec<Option<i64>>>>(vec![("c", Cell::Null)]).unwrap(), None);
+    let interval = Interval { months: 1, days: 2, microseconds: 3 };
+    assert_eq!(read::<Interval>(vec![("c", Cell::Interval(interval))]).unwrap(), interval);
+    #[derive(Deserialize, PartialEq, Debug)]
+    struct Point {
+        x: i64,
+    }
+    assert_eq!(read::<Point>(vec![("c", Cell::Json("{\"x\": 5}".into()))]).unwrap(), Point { x: 5 });
+    assert_eq!(read::<Point>(vec![("x", Cell::Int(5))]).unwrap(), Point { x: 5 });
+    // A plain column is still a list of one.
+    assert_eq!(read::<Vec<i64>>(vec![("c", Cell::Int(1))]).unwrap(), [1]);
 }
