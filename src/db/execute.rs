@@ -13,8 +13,10 @@ use super::pool::{Manager, Pooled, pool_error};
 use super::prepare::Plan;
 use super::transaction::TransactionState;
 use crate::compile::CompiledQuery;
+use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hook::{Entered, Outcome, OutcomeKind, QueryContext};
+use crate::policy::raw_select::check_read_only;
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 
 /// How much longer than the server the client waits before it gives up by itself.
@@ -114,7 +116,7 @@ impl Runner {
         let raw = matches!(plan, Plan::Raw(_)) || matches!(plan, Plan::Frame(frame) if frame.has_raw());
         let care = Care {
             isolated: raw && self.core.kind == HandleKind::ReadOnly && self.transaction.is_none(),
-            touches: raw,
+            touches: raw && (self.core.kind == HandleKind::ReadOnly || !self.is_harmless_select(&plan)),
             max_affected: query.max_affected(),
         };
         let mut flight = self.flight();
@@ -133,6 +135,18 @@ impl Runner {
         let statement = Statement { sql: Arc::clone(query.sql()), columns, cached, binds: query.into_binds() };
         let flight = flight.take_session(self.transaction.as_deref()).await?;
         Ok((flight, statement, care))
+    }
+
+    /// Whether raw SQL is a select of the kind that a read-only handle takes. MySQL's sessions can't be brought back to their
+    /// settings, only replaced, so there it is worth a look; elsewhere bringing one back costs no more than looking.
+    fn is_harmless_select(&self, plan: &Plan<'_>) -> bool {
+        let dialect = self.core.server.dialect;
+        match plan {
+            Plan::Raw(text) if matches!(dialect, Dialect::MySql | Dialect::MariaDb) => {
+                check_read_only(text.sql.as_str(), dialect).is_ok()
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn flight(&self) -> InFlight {

@@ -79,6 +79,14 @@ async fn what_raw_sql_sets_does_not_reach_the_next_borrower() {
                 assert!(read("SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME = 'sql_mode'").await.contains("STRICT_TRANS_TABLES"));
                 db.sql("SET SESSION time_zone = '+09:00'").execute().await.unwrap();
                 assert_eq!(read("SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME = 'time_zone'").await, "+00:00");
+                // A plain select leaves nothing behind, so its session is used again.
+                test.execute_setup(&["CREATE VIEW me AS SELECT CONNECTION_ID() AS id"]).await;
+                let me = async || db.table("me").one_as::<i64>().await.unwrap();
+                let before = me().await;
+                db.sql("SELECT n FROM t WHERE n = :n").bind("n", 1).collect().await.unwrap();
+                assert_eq!(before, me().await);
+                db.sql("SET SESSION sort_buffer_size = 1000000").execute().await.unwrap();
+                assert_ne!(before, me().await);
                 db.sql("SELECT GET_LOCK('north', 0)").execute().await.unwrap();
                 for _ in 0..60 {
                     if db.sql("SELECT IS_FREE_LOCK('north')").one_as::<i64>().await.unwrap() == 1 {
