@@ -424,6 +424,49 @@ async fn a_statement_whose_audit_record_can_not_be_written_is_not_run() {
     .await;
 }
 
+/// Takes its time after each statement, and counts.
+#[derive(Clone, Default)]
+struct Slow(Arc<AtomicUsize>);
+
+impl Hook for Slow {
+    async fn after(&self, _: &QueryContext, _: &Outcome) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_while_hooks_are_told_changes_nothing_of_what_they_are_told() {
+    support::each(async |test| {
+        table_of_two(test).await;
+        let (recorder, slow) = (Recorder::default(), Slow::default());
+        let db = builder(test).pool_size(1).hook(recorder.clone()).hook(slow.clone()).open_read_write().await.unwrap();
+        let insert = tokio::spawn(db.insert("t").columns(["id"]).row([3]).execute());
+        while slow.0.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        insert.abort();
+        assert!(insert.await.unwrap_err().is_cancelled());
+        assert_eq!(recorder.settled().await, [(Insert, Completed)]);
+        assert_eq!(slow.0.load(Ordering::SeqCst), 1);
+        assert_eq!(ids(test).await, "1,2,3");
+        // Begun, and left before the caller had the transaction: it is rolled back.
+        let begin = {
+            let db = db.clone();
+            tokio::spawn(async move { db.begin().await.map(drop) })
+        };
+        while slow.0.load(Ordering::SeqCst) == 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        begin.abort();
+        assert!(begin.await.unwrap_err().is_cancelled());
+        db.insert("t").columns(["id"]).row([4]).execute().await.unwrap();
+        assert_eq!(recorder.settled().await, [(Begin, Completed), (Insert, Completed)]);
+        assert_eq!(ids(test).await, "1,2,3,4");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn hooks_and_statements_of_many_tasks_share_one_pool() {
     support::each(async |test| {

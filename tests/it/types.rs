@@ -447,8 +447,8 @@ async fn arrays_with_nulls_in_them() {
         bench.round_trip("double precision[]", &[vec![Some(0.1), None]]).await;
         bench.round_trip("numeric[]", &[vec![Some(decimal("12.3400")), None]]).await;
         let texts = vec![Some("a,b\"c\\{}".to_owned()), None, Some(String::new()), Some("NULL".to_owned())];
-        bench.round_trip("text[]", &[texts.clone()]).await;
-        bench.round_trip("varchar(20)[]", &[texts]).await;
+        bench.round_trip("text[]", std::slice::from_ref(&texts)).await;
+        bench.round_trip("varchar(20)[]", std::slice::from_ref(&texts)).await;
         bench.round_trip("date[]", &[vec![Some(date("1969-12-31")), None]]).await;
         bench.round_trip("timestamp[]", &[vec![Some(timestamp("1969-12-31 23:59:59.5")), None]]).await;
         bench.round_trip("timestamptz[]", &[vec![Some(moment("1969-12-31 23:59:59.5")), None]]).await;
