@@ -226,9 +226,16 @@ impl<'a> Folder<'a> {
             },
             NodeKind::Sort(input, keys) => {
                 let mut block = self.fold(input)?;
-                let distinct_hides = block.distinct.as_ref().is_some_and(|columns| {
+                let mut distinct_hides = block.distinct.as_ref().is_some_and(|columns| {
                     keys.iter().any(|key| !columns.contains(&key.column) || self.collates_in_order(key.column))
                 });
+                if block.distinct.is_some() && !self.caps.sees_repeated_keys {
+                    // SQL: MySQL, ONLY_FULL_GROUP_BY: what DISTINCT rows are sorted by must be seen to be among their columns.
+                    for key in keys {
+                        let rx = self.find(&block, key.column)?;
+                        distinct_hides |= !rx.is_some_and(|rx| matches!(rx.kind(), RxKind::Source { .. }));
+                    }
+                }
                 if block.limited() || distinct_hides {
                     block = self.wrap(block)?;
                 }
@@ -732,15 +739,15 @@ impl<'a> Folder<'a> {
         columns.iter().find(|(_, id, _)| *id == column).map(|(name, ..)| name.clone()).ok_or_else(missing)
     }
 
-    /// True when a column of a known table stands in it whose collation is not one by code point.
+    /// True when a column stands in it whose collation is not one by code point, as far as is known.
     pub(super) fn has_own_collation(&self, rx: &Rx) -> bool {
         if let RxKind::Source { column, .. } | RxKind::Column(column) = rx.kind() {
             let Some(info) = self.facts.columns.get(*column) else { return false };
             let bases = if info.scan.is_some() { std::slice::from_ref(column) } else { &info.lineage };
-            return bases.iter().filter_map(|base| self.facts.columns.get(*base)).any(|base| {
-                let known = base.scan.and_then(|scan| self.facts.scans.get(scan)).is_some_and(|scan| !scan.open);
-                known && !base.binary_text && base.sql_type.is_none_or(|found| found == SqlType::Text)
-            });
+            return bases
+                .iter()
+                .filter_map(|base| self.facts.columns.get(*base))
+                .any(|base| !base.binary_text && base.sql_type.is_none_or(|found| found == SqlType::Text));
         }
         let mut found = false;
         crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.has_own_collation(operand));

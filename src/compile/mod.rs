@@ -27,12 +27,14 @@ pub(crate) struct Target {
     pub(crate) dialect: Dialect,
     /// The database compares text by code point by itself.
     pub(crate) binary_text: bool,
+    /// There is a database to ask for a table's columns; without one, text is made from what is known.
+    pub(crate) live: bool,
 }
 
 impl Target {
     /// Some database of `dialect`: text is taken to need a collation wherever one may.
     pub(crate) fn without_server(dialect: Dialect) -> Target {
-        Target { dialect, binary_text: dialect == Dialect::Sqlite }
+        Target { dialect, binary_text: dialect == Dialect::Sqlite, live: false }
     }
 }
 

@@ -133,7 +133,7 @@ impl Runner {
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
     pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
         let core = &self.core;
-        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text };
+        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text, live: true };
         let mut refreshed = false;
         for _ in 0..MAX_READS {
             let schema = core.schema();

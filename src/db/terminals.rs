@@ -183,7 +183,7 @@ impl Frame {
     pub fn to_sql(&self) -> Result<QueryText> {
         let runner = self.runner()?;
         let core = &runner.core;
-        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text };
+        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text, live: true };
         let query = compile_plan(&Plan::Frame(self), &core.schema(), &core.policy, core.kind, target)?;
         Ok(QueryText::of(&query))
     }

@@ -374,6 +374,11 @@ impl Resolver<'_> {
 
     /// Brings alternatives to one type.
     fn one_type(&mut self, list: Vec<Rx>, what: &str) -> Result<(Vec<Rx>, Option<SqlType>)> {
+        // The type of all is that of each, so none may be unknown: 0 beside a column of fractions must not make it one of integers.
+        if list.iter().any(|rx| rx.sql_type().is_some()) || list.len() > 1 {
+            let untyped: Vec<&Rx> = list.iter().filter(|rx| rx.sql_type().is_none()).collect();
+            self.need_types(&untyped, what)?;
+        }
         let leading = list.iter().find(|rx| !matches!(rx.kind(), RxKind::Bind(_))).and_then(Rx::sql_type);
         let list: Vec<Rx> = list.into_iter().map(|rx| self.adapt(rx, leading)).collect();
         let mut sql_type = None;
@@ -381,7 +386,8 @@ impl Resolver<'_> {
             sql_type =
                 typing::common(sql_type, rx.sql_type()).map_err(|()| typing::clash(what, sql_type, rx.sql_type()))?;
         }
-        Ok((list, sql_type))
+        let unknown = list.iter().any(|rx| rx.sql_type().is_none() && !matches!(rx.kind(), RxKind::Null));
+        Ok((list, if unknown { None } else { sql_type }))
     }
 
     fn cast(&mut self, operand: Rx, to: SqlType) -> Result<Rx> {

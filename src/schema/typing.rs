@@ -14,7 +14,10 @@ pub(super) fn common(left: Option<SqlType>, right: Option<SqlType>) -> Result<Op
         return Err(());
     }
     Ok(Some(match left.family() {
-        Family::Number => number(left, right),
+        Family::Number => match (number(left, right), scale(left), scale(right)) {
+            (SqlType::Decimal(_), Some(left), Some(right)) => SqlType::Decimal(Some((MAX_DIGITS, left.max(right)))),
+            (number, ..) => number,
+        },
         Family::Timestamp => SqlType::TimestampTz,
         _ => left,
     }))

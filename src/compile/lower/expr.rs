@@ -143,6 +143,9 @@ impl Lowering<'_> {
 
     fn arithmetic(&mut self, operation: Arithmetic, rx: &Rx, [left, right]: [&Rx; 2], qualify: bool) -> Result<Expr> {
         let dialect = self.target.dialect;
+        if operation != Arithmetic::Divide {
+            self.need_type(rx, "arithmetic")?;
+        }
         let narrow = |rx: &Rx| matches!(rx.sql_type(), Some(SqlType::Int16 | SqlType::Int32));
         let both_narrow = narrow(left) && narrow(right);
         let is_literal = matches!(right.kind(), RxKind::Bind(_));
@@ -211,6 +214,13 @@ impl Lowering<'_> {
             }
             _ => result,
         }
+    }
+
+    /// A double a little further from zero: what is written 1.005 is a double just below that, and SQLite's ROUND sees the double
+    /// where the others see the decimal. The 15 digits that count are far from the two bits added.
+    fn nudged(&mut self, double: Expr) -> Expr {
+        let factor = self.constant(Value::Float(1.0 + 2.0 * f64::EPSILON), SqlType::Float64);
+        binary(double, BinOper::Mul, place_of(factor))
     }
 
     /// True for an integer that PostgreSQL may hold as a numeric: a sum, or what is made of one.
@@ -394,6 +404,12 @@ impl Lowering<'_> {
                 let sum = Func::sum(if single { cast_to(inner, self.caps.double) } else { inner });
                 return Ok(self.rounded(sum.into(), operand.sql_type()));
             }
+            // The sum is exact, so that one division rounds once, everywhere.
+            Aggregate::Avg if matches!(operand.sql_type(), Some(SqlType::Decimal(_))) => {
+                let number = Func::count(inner.clone());
+                let sum = self.rounded(Func::sum(inner).into(), operand.sql_type());
+                return Ok(binary(cast_to(sum, self.caps.double), BinOper::Div, number.into()));
+            }
             Aggregate::Avg => {
                 // SQL: the mean of integers has 4 decimals on MySQL and 16 digits on PostgreSQL; a double is the same everywhere.
                 let double = operand.sql_type() == Some(SqlType::Float64) || self.target.dialect == Dialect::Sqlite;
@@ -422,9 +438,11 @@ impl Lowering<'_> {
                         let inner = if whole { inner } else { function(Function::Trunc).arg(inner).into() };
                         cast_to(inner, integer_name(to))
                     }
+                    Dialect::Sqlite if whole => inner,
                     Dialect::Sqlite => cast_to(inner, "INTEGER"),
-                    _ if whole => cast_to(inner, "SIGNED"),
-                    _ => cast_to(function(Function::Truncate).args([inner, helper]).into(), "SIGNED"),
+                    _ if whole => inner,
+                    // SQL: CAST(.. AS SIGNED) would take the largest integer for a number beyond it.
+                    _ => function(Function::Truncate).args([inner, helper]).into(),
                 }
             }
             (Some(Family::Bool), SqlType::Int16 | SqlType::Int32 | SqlType::Int64) => match dialect {
@@ -434,8 +452,13 @@ impl Lowering<'_> {
             },
             (Some(Family::Number), SqlType::Float64) => cast_to(inner, self.caps.double),
             (Some(Family::Number), SqlType::Decimal(Some((precision, scale)))) => match dialect {
-                Dialect::Sqlite => function(Function::Round).args([inner, helper]).into(),
-                _ => cast(inner, TypeName::Decimal(precision, scale)),
+                Dialect::Sqlite => {
+                    let inner = if from.is_some_and(SqlType::is_float) { self.nudged(inner) } else { inner };
+                    function(Function::Round).args([inner, helper]).into()
+                }
+                Dialect::Postgres => cast(inner, TypeName::Decimal(precision, scale)),
+                // SQL: MySQL takes the largest decimal for a number beyond it, so there are more digits than any number needs.
+                _ => cast(inner, TypeName::Decimal(65, scale)),
             },
             (Some(Family::Number), SqlType::Bool) => binary(inner, BinOper::NotEqual, helper),
             (Some(Family::Number), SqlType::Text) if from.is_some_and(SqlType::is_integer) => {

@@ -18,7 +18,7 @@ use super::{Capabilities, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::query::{JoinKind, TableName};
-use crate::schema::{RawSegment, RawStatement, Rx, SortColumn, schema_needed};
+use crate::schema::{RawSegment, RawStatement, Rx, RxKind, SortColumn, schema_needed};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
@@ -50,6 +50,11 @@ impl<'a> Lowering<'a> {
 
     /// The text of a whole query, and the binds in the order of their placeholders.
     pub(super) fn query(mut self, block: &Block) -> Result<Rendered> {
+        if let Projection::Columns(columns) = &block.projection {
+            for (_, _, rx) in columns.iter().filter(|(_, _, rx)| !matches!(rx.kind(), RxKind::Source { .. })) {
+                self.need_type(rx, "a computed column")?;
+            }
+        }
         let statement = self.select(block, false)?;
         self.render(&statement)
     }
@@ -116,7 +121,7 @@ impl<'a> Lowering<'a> {
 
     fn is_called(&self, rx: &Rx, name: &Ident) -> bool {
         match rx.kind() {
-            crate::schema::RxKind::Source { source, column } => {
+            RxKind::Source { source, column } => {
                 self.folder.column_name(*source, *column).is_ok_and(|own| own == *name)
             }
             _ => false,
@@ -228,6 +233,15 @@ impl<'a> Lowering<'a> {
             statement.order_by_expr(expr, order);
         }
         Ok(())
+    }
+
+    /// SQLite says of a column of a table what type it was declared with, of a computed one nothing, and it computes decimals as
+    /// doubles: there the types must be known, where there is a database to ask.
+    fn need_type(&self, rx: &Rx, what: &str) -> Result<()> {
+        if self.target.dialect != crate::dialect::Dialect::Sqlite || !self.target.live {
+            return Ok(());
+        }
+        self.folder.table_of(rx).map_or(Ok(()), |table| Err(schema_needed(vec![table], what)))
     }
 
     /// Whether the database by itself compares this text by code point.

@@ -1,5 +1,12 @@
 //! What a chain means: the same rows on every database.
 
+mod folding;
+mod joining;
+mod numbers;
+mod snapshot;
+mod text;
+mod times;
+
 use portcullis::{all, avg, case, coalesce, col, count, count_distinct, lit, max, min, on, sum, using};
 
 use crate::support;
