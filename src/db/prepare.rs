@@ -50,7 +50,7 @@ impl Plan<'_> {
             Plan::Frame(frame) => resolve_frame(frame, schema, &segment),
             Plan::Raw(text) => resolve_raw(text, StatementKind::Raw, &segment),
             Plan::Catalog(text) => resolve_raw(text, StatementKind::Catalog, &segment),
-            Plan::Write(write) => resolve_write((*write).clone(), schema, &segment),
+            Plan::Write(write) => resolve_write(write, schema, &segment),
         }
     }
 }

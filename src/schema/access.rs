@@ -1,7 +1,5 @@
 //! Which columns of which tables a plan uses, and for what.
 
-use std::collections::BTreeSet;
-
 use super::resolved::{ColumnId, ColumnInfo, ScanId, ScanInfo, ScanSource};
 use crate::statement::TableAccess;
 
@@ -56,13 +54,13 @@ impl AccessLog {
             });
             place_of_scan.push(Some(place));
         }
-        let mut seen = BTreeSet::new();
         for (for_what, column) in self.uses {
             let Some(info) = columns.get(column) else { continue };
             let place = info.scan.and_then(|scan| place_of_scan.get(scan).copied().flatten());
             let Some(access) = place.and_then(|place| tables.get_mut(place)) else { continue };
-            if seen.insert((place, for_what, info.name.as_str())) {
-                list(access, for_what).push(info.name.as_str().to_owned());
+            let (known, name) = (list(access, for_what), info.name.as_str());
+            if !known.iter().any(|known| known == name) {
+                known.push(name.to_owned());
             }
         }
         for scan in self.everything {

@@ -18,9 +18,9 @@ use crate::types::{Family, SqlType};
 /// # Errors
 ///
 /// All mistakes at once: ragged rows, unknown or repeated columns, a missing condition, values of another type.
-pub(crate) fn resolve_write(write: Write, schema: &Schema, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
+pub(crate) fn resolve_write(write: &Write, schema: &Schema, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
     let location = write.location;
-    let mut mistakes = check_write(&write);
+    let mut mistakes = check_write(write);
     let result = match write.table.clone() {
         Ok(table) => resolve(write, table, schema, segment, &mut mistakes),
         Err(error) => Err(error),
@@ -33,7 +33,7 @@ pub(crate) fn resolve_write(write: Write, schema: &Schema, segment: Segmenter<'_
 }
 
 fn resolve(
-    write: Write,
+    write: &Write,
     table: TableName,
     schema: &Schema,
     segment: Segmenter<'_>,
@@ -42,10 +42,10 @@ fn resolve(
     let mut resolver = Resolver::new(schema, segment);
     let (scan, scope) = resolver.write_target(&table);
     let max_affected = write.max_affected;
-    match write.kind {
+    match &write.kind {
         WriteKind::Insert { columns, rows } => {
             let mut types = Vec::with_capacity(columns.len());
-            for column in &columns {
+            for column in columns {
                 let target = resolver.target_column(&table, column, &scope);
                 types.push(match target {
                     Ok(id) => resolver.columns.get(id).and_then(|info| info.sql_type),
@@ -58,11 +58,11 @@ fn resolve(
             let count = rows.len();
             resolver.binds.reserve(count * columns.len());
             for row in rows {
-                for ((bind, target), column) in row.into_iter().zip(&types).zip(&columns) {
+                for ((bind, target), column) in row.iter().zip(&types).zip(columns) {
                     if !bind.value.is_null() && !storable(*target, bind.sql_type) && mistakes.len() < 10 {
                         mistakes.push(wrong_value(&table, column, *target, bind.sql_type));
                     }
-                    let mut bind = bind;
+                    let mut bind = bind.clone();
                     if bind.value.is_null()
                         && let Some(target) = target
                     {
@@ -71,22 +71,22 @@ fn resolve(
                     resolver.binds.push(bind);
                 }
             }
-            Ok(resolver.finish(StatementKind::Insert, Body::Insert { table, columns, rows: count }))
+            Ok(resolver.finish(StatementKind::Insert, Body::Insert { table, columns: columns.clone(), rows: count }))
         }
         WriteKind::Update { set, condition, .. } => {
             let mut resolved = Vec::with_capacity(set.len());
             for (column, value) in set {
-                match resolver.assignment(&table, &column, &value, &scope) {
-                    Ok(value) => resolved.push((column, value)),
+                match resolver.assignment(&table, column, value, &scope) {
+                    Ok(value) => resolved.push((column.clone(), value)),
                     Err(error) => mistakes.push(error),
                 }
             }
-            let condition = resolver.write_condition(condition, &scope)?;
+            let condition = resolver.write_condition(condition.as_ref(), &scope)?;
             let body = Body::Update { table, scan, set: resolved, condition, max_affected };
             Ok(resolver.finish(StatementKind::Update, body))
         }
         WriteKind::Delete { condition, .. } => {
-            let condition = resolver.write_condition(condition, &scope)?;
+            let condition = resolver.write_condition(condition.as_ref(), &scope)?;
             Ok(resolver.finish(StatementKind::Delete, Body::Delete { table, scan, condition, max_affected }))
         }
     }
@@ -156,9 +156,9 @@ impl Resolver<'_> {
         }
     }
 
-    fn write_condition(&mut self, condition: Option<Expr>, scope: &Scope) -> Result<Option<Rx>> {
+    fn write_condition(&mut self, condition: Option<&Expr>, scope: &Scope) -> Result<Option<Rx>> {
         let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("where_") };
-        condition.map(|condition| self.condition(&condition, scope, place)).transpose()
+        condition.map(|condition| self.condition(condition, scope, place)).transpose()
     }
 }
 

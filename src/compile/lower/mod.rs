@@ -8,7 +8,7 @@ mod write;
 mod writer;
 
 use sea_query::{
-    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, Func, IntoTableRef, JoinType, MysqlQueryBuilder,
+    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, Func, IntoTableRef, JoinType, LogicalChainOper, MysqlQueryBuilder,
     NullOrdering, Order, PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement, SqliteQueryBuilder,
     TableRef, UnionType,
 };
@@ -59,7 +59,17 @@ impl<'a> Lowering<'a> {
         self.render(&statement)
     }
 
+    /// Conditions go in by `and_or_where`: what `and_where` takes, sea-query copies once more when it renders.
     fn render<S: QueryStatementWriter>(self, statement: &S) -> Result<Rendered> {
+        self.render_then(statement, |_| {})
+    }
+
+    /// Renders, and lets `then` go on with the text.
+    fn render_then<S: QueryStatementWriter>(
+        self,
+        statement: &S,
+        then: impl FnOnce(&mut writer::Writer<'_>),
+    ) -> Result<Rendered> {
         let mut writer = writer::Writer::new(self.target.dialect, &self.binds, &self.fragments);
         match self.target.dialect {
             crate::dialect::Dialect::Postgres => statement.build_collect_into(PostgresQueryBuilder, &mut writer),
@@ -68,6 +78,7 @@ impl<'a> Lowering<'a> {
             }
             crate::dialect::Dialect::Sqlite => statement.build_collect_into(SqliteQueryBuilder, &mut writer),
         }
+        then(&mut writer);
         let (sql, order, skip) = writer.finish()?;
         Ok(Rendered { sql, binds: take_in_order(self.binds, &order), skip })
     }
@@ -96,7 +107,7 @@ impl<'a> Lowering<'a> {
         }
         if !block.filter.is_empty() {
             let condition = self.conjunction(&block.filter, qualify)?;
-            statement.and_where(condition);
+            statement.and_or_where(LogicalChainOper::And(condition));
         }
         if let Some(keys) = &block.group {
             let keys = keys.iter().map(|key| self.expr(key, qualify)).collect::<Result<Vec<_>>>()?;
@@ -289,6 +300,9 @@ impl<'a> Lowering<'a> {
 
 /// The binds in the order of the placeholders; each is moved, and copied only where it stands twice.
 fn take_in_order(binds: Vec<Bind>, order: &[usize]) -> Vec<Bind> {
+    if order.len() == binds.len() && order.iter().enumerate().all(|(position, place)| position == *place) {
+        return binds;
+    }
     let mut uses = vec![0usize; binds.len()];
     for place in order {
         if let Some(count) = uses.get_mut(*place) {

@@ -1,6 +1,6 @@
 //! Writes as sea-query statements.
 
-use sea_query::Query;
+use sea_query::{LogicalChainOper, Query};
 
 use super::expr::place_of;
 use super::{Lowering, Rendered, iden, table_ref};
@@ -12,16 +12,22 @@ use crate::schema::{Facts, Rx, RxKind, each_operand};
 
 impl Lowering<'_> {
     /// `INSERT INTO t (columns) VALUES (…), (…)`; the binds are those of the plan, row by row.
+    ///
+    /// sea-query renders the first row. The others have the same text but for the numbers of their placeholders, so the
+    /// writer goes on alone instead of a tree of a node for each value.
     pub(in crate::compile) fn insert(self, table: &TableName, columns: &[Ident], rows: usize) -> Result<Rendered> {
+        if rows == 0 {
+            let message = "the insert has no rows, so there is no statement; add one with `.row(..)`";
+            return Err(Error::new(ErrorKind::Plan, "insert.no_rows", message));
+        }
         let mut statement = Query::insert();
         statement.into_table(table_ref(table)).columns(columns.iter().map(iden));
-        for row in 0..rows {
-            let first = row * columns.len();
-            statement
-                .values((first..first + columns.len()).map(place_of))
-                .map_err(|_| Error::internal("lower.insert"))?;
-        }
-        self.render(&statement)
+        statement.values((0..columns.len()).map(place_of)).map_err(|_| Error::internal("lower.insert"))?;
+        self.render_then(&statement, |writer| {
+            for row in 1..rows {
+                writer.write_row(row * columns.len()..(row + 1) * columns.len());
+            }
+        })
     }
 
     pub(in crate::compile) fn update(
@@ -44,7 +50,7 @@ impl Lowering<'_> {
         }
         if let Some(condition) = condition {
             let condition = self.folder.rewrite(target, condition)?;
-            statement.and_where(self.expr(&condition, false)?);
+            statement.and_or_where(LogicalChainOper::And(self.expr(&condition, false)?));
         }
         self.render(&statement)
     }
@@ -59,7 +65,7 @@ impl Lowering<'_> {
         statement.from_table(table_ref(table));
         if let Some(condition) = condition {
             let condition = self.folder.rewrite(target, condition)?;
-            statement.and_where(self.expr(&condition, false)?);
+            statement.and_or_where(LogicalChainOper::And(self.expr(&condition, false)?));
         }
         self.render(&statement)
     }

@@ -83,6 +83,19 @@ impl<'a> Writer<'a> {
         Ok((self.text, self.order, self.skip))
     }
 
+    /// Adds a row of binds to the VALUES that the text ends with.
+    pub(super) fn write_row(&mut self, binds: Range<usize>) {
+        let first = binds.start;
+        self.text.push_str(", (");
+        for bind in binds {
+            if bind > first {
+                self.text.push_str(", ");
+            }
+            self.placeholder(bind);
+        }
+        self.text.push(')');
+    }
+
     fn placeholder(&mut self, bind: usize) {
         if self.dialect.is_mysql_family() {
             self.text.push('?');
