@@ -8,9 +8,9 @@ mod write;
 mod writer;
 
 use sea_query::{
-    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, Func, IntoTableRef, JoinType, LogicalChainOper, MysqlQueryBuilder,
-    NullOrdering, Order, PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement, SqliteQueryBuilder,
-    TableRef, UnionType,
+    Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, Func, IntoTableRef, JoinType, LogicalChainOper,
+    MysqlQueryBuilder, NullOrdering, Order, PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement,
+    SqliteQueryBuilder, TableRef, UnionType,
 };
 
 use super::fold::{Block, Folder, Join, Projection, SourceKind};
