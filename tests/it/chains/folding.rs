@@ -614,7 +614,7 @@ async fn groups_fold_with_what_stands_before_and_after() {
         ]).await;
     tables
         .case(
-            |from| from.t().agg(coalesce([sum(col("w")), lit(0).into()]).as_("s")),
+            |from| from.t().agg(coalesce([sum(col("w")), lit(0)]).as_("s")),
             &["13"],
             &[r#"SELECT COALESCE(SUM("w"), ?1) AS "s" FROM "t""#],
         )

@@ -127,7 +127,7 @@ async fn decimals_are_exact() {
         .await;
         check(&db, d().select([(col("a") / 4).as_("x")]), &["0.025", "0.05", "0.275", "null"]).await;
         check(&db, db.table("d").agg(avg(col("a")).as_("m")), &["0.4666666666666666"]).await;
-        check(&db, d().select([coalesce([col("a"), lit(0).into()]).as_("x")]).where_(col("id").gt(2)), &["1.10d", "0.00d"]).await;
+        check(&db, d().select([coalesce([col("a"), lit(0)]).as_("x")]).where_(col("id").gt(2)), &["1.10d", "0.00d"]).await;
     })
     .await;
 }
