@@ -756,13 +756,13 @@ impl<'a> Folder<'a> {
 
     /// True when a source of the block has a column called `name`.
     pub(super) fn has_column(&self, block: &Block, name: &Ident) -> bool {
-        let named = |columns: &[(Ident, ColumnId, Rx)]| columns.iter().any(|(known, ..)| known == name);
+        let named = |columns: &[(Ident, ColumnId, Rx)]| columns.iter().any(|(known, ..)| same_name(known, name));
         block.sources.iter().filter_map(|place| self.sources.get(*place)).any(|source| match &source.kind {
             SourceKind::Table(_) | SourceKind::Raw(_) => self
                 .facts
                 .columns
                 .iter()
-                .any(|info| info.scan.is_some() && info.scan == source.scan && info.name == *name),
+                .any(|info| info.scan.is_some() && info.scan == source.scan && same_name(&info.name, name)),
             SourceKind::Block(inner) => matches!(&inner.projection, Projection::Columns(columns) if named(columns)),
             SourceKind::Union(arms) => arms
                 .first()

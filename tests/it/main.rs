@@ -17,6 +17,7 @@ mod examples;
 mod public_types;
 mod faults;
 mod hooks;
+mod properties;
 mod read_only;
 mod servers;
 mod source_rules;

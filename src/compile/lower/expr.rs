@@ -82,6 +82,8 @@ impl Lowering<'_> {
                 }
                 Expr::Case(Box::new(case))
             }
+            // SQL: SQLite's COALESCE takes two operands or more.
+            RxKind::Coalesce(list) if let [only] = list.as_slice() => self.expr(only, qualify)?,
             RxKind::Coalesce(list) => {
                 let list = list.iter().map(|one| self.expr(one, qualify)).collect::<Result<Vec<_>>>()?;
                 Func::coalesce(list).into()

@@ -227,6 +227,10 @@ impl<'a> Lowering<'a> {
     fn order(&mut self, rx: &Rx, key: SortColumn, qualify: bool, statement: &mut SelectStatement) -> Result<()> {
         let order = if key.descending { Order::Desc } else { Order::Asc };
         let mut expr = self.expr(rx, qualify)?;
+        // SQL: MariaDB takes a lone placeholder in ORDER BY for a column's position. A constant orders nothing anyway.
+        if matches!(expr, Expr::Value(_) | Expr::Keyword(_)) {
+            return Ok(());
+        }
         let as_wanted = self.caps.nulls_largest == (key.nulls_first == key.descending);
         let nulls = rx.nullable() && !as_wanted;
         if nulls && !self.caps.nulls_order {

@@ -1,0 +1,58 @@
+//! Random expressions and random chains give what a small evaluator in memory gives, on every database.
+//!
+//! A case is made from a number, so a failure is repeated by its number. `PORTCULLIS_CASES=5000` runs that many of each;
+//! `PORTCULLIS_FIRST=100` starts at another number. What once failed stands in `regressions`.
+
+mod chain;
+mod data;
+mod regressions;
+mod tree;
+
+use portcullis::Dialect;
+
+use crate::support::{self, TestDatabase};
+
+/// From which number to which: `few` cases unless the environment says otherwise.
+fn numbers(few: u64) -> std::ops::Range<u64> {
+    let read = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number of cases"));
+    let first = read("PORTCULLIS_FIRST").unwrap_or(0);
+    first..first + read("PORTCULLIS_CASES").unwrap_or(few)
+}
+
+fn report(what: &str, db: &TestDatabase, made: usize, started: std::time::Instant) {
+    support::say(&format!("{made} random {what} on {} in {:.1?}", db.dialect, started.elapsed()));
+}
+
+#[tokio::test]
+async fn random_expressions_mean_the_same_in_memory_and_on_every_database() {
+    support::each(async |db| {
+        let started = std::time::Instant::now();
+        data::fill(db).await;
+        let handle = db.read_only().await;
+        handle.schema().await.unwrap();
+        let few = if db.dialect == Dialect::Sqlite { 150 } else { 60 };
+        let mut made = 0;
+        for number in numbers(few) {
+            made += tree::check_case(&handle, number).await;
+        }
+        report("expressions", db, made, started);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn random_chains_mean_the_same_in_memory_and_on_every_database() {
+    support::each(async |db| {
+        let started = std::time::Instant::now();
+        data::fill(db).await;
+        let handle = db.read_only().await;
+        handle.schema().await.unwrap();
+        let few = if db.dialect == Dialect::Sqlite { 400 } else { 120 };
+        let mut made = 0;
+        for number in numbers(few) {
+            made += chain::check_case(&handle, number).await;
+        }
+        report("chains", db, made, started);
+    })
+    .await;
+}

@@ -1,0 +1,1 @@
+//! What the random cases once found, each under a name of its own.
