@@ -82,6 +82,10 @@ const fn classes() -> [Class; 256] {
     table
 }
 
+fn class(byte: u8) -> Class {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Refused)
+}
+
 /// Checks the text that the builder compiled: one statement, no comment, no literal, and exactly the placeholders `1..=binds`.
 ///
 /// `skip` holds the byte ranges of raw fragments, in order, each already split by
@@ -165,10 +169,10 @@ impl Scan<'_> {
             let start = self.position;
             let byte = self.at(start);
             let next = self.at(start + 1);
-            match CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Refused) {
+            match class(byte) {
                 Class::Plain => self.position += 1,
                 Class::Word => {
-                    self.position = self.run(start, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                    self.position = self.run(start, |byte| matches!(class(byte), Class::Word | Class::Digit));
                     self.word = start..self.position;
                 }
                 Class::Digit => self.size(start)?,
@@ -289,7 +293,7 @@ impl Scan<'_> {
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || !byte.is_ascii()
+    matches!(class(byte), Class::Word | Class::Digit | Class::Dollar) || !byte.is_ascii()
 }
 
 fn refuse(code: &'static str, message: &'static str) -> Result<()> {

@@ -83,7 +83,13 @@ fn show(schema: &Schema, db: &Database<ReadWrite>) {
     println!("sea-query:  {}", sea_analytics().0);
     println!("by hand:    {}", hand_analytics().0);
     let (ours, sea) = (insert(db), sea_insert());
-    println!("insert: {} binds in {} bytes, {} in {}", ours.bind_types().len(), ours.sql().len(), sea.1.0.len(), sea.0.len());
+    println!(
+        "insert: {} binds in {} bytes, {} in {}",
+        ours.bind_types().len(),
+        ours.sql().len(),
+        sea.1.0.len(),
+        sea.0.len()
+    );
 }
 
 fn predicate(schema: &Schema) -> portcullis::QueryText {

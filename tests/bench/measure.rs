@@ -13,12 +13,14 @@ pub struct Contender<'a> {
     name: String,
     turn: Box<dyn FnMut() -> f64 + 'a>,
     figures: Vec<f64>,
+    /// What this process computed for one operation, in nanoseconds, a figure a round: less moved by what else the machine does.
+    cpu: Vec<f64>,
 }
 
 impl<'a> Contender<'a> {
     /// A contender that measures itself: `turn` gives nanoseconds per operation.
     pub fn new(name: impl Into<String>, turn: impl FnMut() -> f64 + 'a) -> Contender<'a> {
-        Contender { name: name.into(), turn: Box::new(turn), figures: Vec::new() }
+        Contender { name: name.into(), turn: Box::new(turn), figures: Vec::new(), cpu: Vec::new() }
     }
 
     /// A contender that does `work` again and again on this thread.
@@ -38,9 +40,7 @@ impl<'a> Contender<'a> {
     }
 
     fn median(&self) -> f64 {
-        let mut figures = self.figures.clone();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+        median(&self.figures)
     }
 
     /// How far the middle half of the rounds lies apart, in per cent of the median.
@@ -50,6 +50,19 @@ impl<'a> Contender<'a> {
         let at = |part: usize| figures.get(figures.len() * part / 4).copied().unwrap_or(f64::NAN);
         (at(3) - at(1)) / self.median() * 100.0
     }
+}
+
+fn median(figures: &[f64]) -> f64 {
+    let mut figures = figures.to_vec();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What all threads of this process have computed so far, in nanoseconds; zero where the system doesn't say.
+fn cpu_time() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let read = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("schedstat")).ok();
+    threads.filter_map(read).filter_map(|text| text.split(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 /// Runs the contenders in turns. `PORTCULLIS_BENCH_ONLY` leaves those whose name holds its text, for a profiler.
@@ -62,8 +75,11 @@ pub fn rounds(contenders: &mut Vec<Contender<'_>>) {
     }
     for _ in 0..ROUNDS {
         for contender in contenders.iter_mut() {
+            let (before, started) = (cpu_time(), Instant::now());
             let figure = (contender.turn)();
             contender.figures.push(figure);
+            let operations = started.elapsed().as_nanos() as f64 / figure;
+            contender.cpu.push((cpu_time() - before) / operations);
         }
     }
 }
@@ -87,8 +103,8 @@ fn print(
     ratio: impl Fn(f64, f64) -> f64,
 ) {
     let columns: String = against.iter().map(|name| format!(" / {name} |")).collect();
-    println!("\n{title}\n\n| contender | {unit} | ± % |{columns}");
-    println!("| --- | ---: | ---: |{}", " ---: |".repeat(against.len()));
+    println!("\n{title}\n\n| contender | {unit} | ± % | CPU µs |{columns}");
+    println!("| --- | ---: | ---: | ---: |{}", " ---: |".repeat(against.len()));
     for contender in contenders {
         let ratios: String = against
             .iter()
@@ -98,10 +114,11 @@ fn print(
             })
             .collect();
         println!(
-            "| {} | {:.0} | {:.0} |{ratios}",
+            "| {} | {:.0} | {:.0} | {:.1} |{ratios}",
             contender.name,
             figure(contender.median()),
-            contender.spread() / 2.0
+            contender.spread() / 2.0,
+            median(&contender.cpu) / 1e3
         );
     }
 }

@@ -190,7 +190,8 @@ pub async fn on_postgres() {
         for (name, client) in guarded(&dsn, tasks, folder.path()).await {
             contenders.push(contender(name, several(client, tasks)));
         }
-        let pool = PgPoolOptions::new().max_connections(tasks as u32).connect_with(options.clone()).await.expect("a pool");
+        let pool =
+            PgPoolOptions::new().max_connections(tasks as u32).connect_with(options.clone()).await.expect("a pool");
         contenders.push(contender(POOL, (0..tasks).map(|_| SqlxPool(pool.clone())).collect()));
         let mut own = Vec::new();
         let mut prepared = Vec::new();

@@ -24,6 +24,7 @@ impl Lowering<'_> {
         statement.into_table(table_ref(table)).columns(columns.iter().map(iden));
         statement.values((0..columns.len()).map(place_of)).map_err(|_| Error::internal("lower.insert"))?;
         self.render_then(&statement, |writer| {
+            writer.reserve_rows(rows - 1, columns.len());
             for row in 1..rows {
                 writer.write_row(row * columns.len()..(row + 1) * columns.len());
             }

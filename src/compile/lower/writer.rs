@@ -83,6 +83,11 @@ impl<'a> Writer<'a> {
         Ok((self.text, self.order, self.skip))
     }
 
+    /// Makes room for `rows` more rows like the one that the text ends with.
+    pub(super) fn reserve_rows(&mut self, rows: usize, width: usize) {
+        self.text.reserve(rows.saturating_mul(width).saturating_mul("$12345::bigint, ".len()).min(MAX_TEXT));
+    }
+
     /// Adds a row of binds to the VALUES that the text ends with.
     pub(super) fn write_row(&mut self, binds: Range<usize>) {
         let first = binds.start;
@@ -176,18 +181,14 @@ impl<'a> Writer<'a> {
 }
 
 fn push_number(text: &mut String, number: usize) {
-    let mut digits = [0u8; 20];
-    let mut left = number;
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (left % 10) as u8;
-        left /= 10;
-        start -= 1;
-        if left == 0 {
-            break;
-        }
+    let mut power = 1;
+    while number / power >= 10 {
+        power *= 10;
     }
-    text.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
+    while power > 0 {
+        text.push(char::from(b'0' + (number / power % 10) as u8));
+        power /= 10;
+    }
 }
 
 impl fmt::Write for Writer<'_> {
