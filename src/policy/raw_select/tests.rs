@@ -240,6 +240,9 @@ fn the_access_names_tables_and_not_common_table_expressions() {
         4
     );
     assert_eq!(tables("with X as (select 1) select * from x", Dialect::Sqlite), [""; 0]);
+    // PostgreSQL folds ASCII only: the expression does not hide the table.
+    assert_eq!(tables("with é as (select 1) select * from É", pg), ["É"]);
+    assert_eq!(tables("with é as (select 1) select * from é", pg), [""; 0]);
     assert_eq!(tables("select * from json_each('[1]')", Dialect::Sqlite), [""; 0]);
 }
 

@@ -428,10 +428,10 @@ impl Walk {
         Ok(())
     }
 
-    /// A name as PostgreSQL folds it when it is not quoted; as written elsewhere.
+    /// A name as PostgreSQL folds it when it is not quoted (ASCII only, so that `É` and `é` are two names); as written elsewhere.
     fn fold(&self, name: &Ident) -> String {
         match (self.dialect, name.quote_style) {
-            (Dialect::Postgres, None) => name.value.to_lowercase(),
+            (Dialect::Postgres, None) => name.value.to_ascii_lowercase(),
             _ => name.value.clone(),
         }
     }
