@@ -8,7 +8,7 @@ use crate::policy::{Policy, guard};
 use crate::query::{Frame, RawText, Relation, Verb, Write, WriteKind};
 use crate::schema::{RawSegment, RawStatement, ResolvedPlan, Schema, resolve_frame, resolve_raw, resolve_write};
 use crate::statement::{HandleKind, StatementKind, TableAccess};
-use crate::token::{Segment, named_parameters};
+use crate::token::{Segment, controls_transaction, named_parameters};
 
 /// A plan of any kind.
 pub(super) enum Plan<'a> {
@@ -126,6 +126,9 @@ pub(super) fn compile_plan(
     compile(guarded, target)
 }
 
+/// What came after would run outside the transaction, and its `commit` and `rollback` would report what didn't happen.
+const TRANSACTION: &str = "raw sql in a transaction begins, ends or commits one; use the transaction's `commit` or `rollback`, and run what MySQL commits by itself, such as CREATE TABLE, on the handle";
+
 /// How often one statement may ask for more tables: each answer adds at least one.
 const MAX_READS: usize = 64;
 
@@ -133,6 +136,11 @@ impl Runner {
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
     pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
         let core = &self.core;
+        if let (Plan::Raw(text), Some(_)) = (plan, &self.transaction)
+            && controls_transaction(text.sql.as_str(), core.server.dialect)
+        {
+            return Err(raw_error("raw_sql.transaction", TRANSACTION.to_owned()));
+        }
         let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text, live: true };
         let mut refreshed = false;
         for _ in 0..MAX_READS {

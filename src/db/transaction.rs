@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deadpool::managed::Object;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -43,6 +44,8 @@ pub(super) struct TransactionState {
     pub(super) id: Uuid,
     /// Empty once the transaction ended.
     session: Arc<Mutex<Option<Object<Manager>>>>,
+    /// What it holds must not be committed.
+    lost: AtomicBool,
 }
 
 impl TransactionState {
@@ -60,9 +63,18 @@ impl TransactionState {
         }
     }
 
+    /// Lets nothing more happen in the transaction but its rollback.
+    pub(super) fn lose(&self) {
+        self.lost.store(true, Ordering::SeqCst);
+        self.discard();
+    }
+
     /// The transaction's session, for one statement; statements of one transaction wait for each other.
     pub(super) async fn hold(&self) -> Result<OwnedMutexGuard<Option<Object<Manager>>>> {
-        let guard = Arc::clone(&self.session).lock_owned().await;
+        let mut guard = Arc::clone(&self.session).lock_owned().await;
+        if self.lost.load(Ordering::SeqCst) {
+            drop(guard.take().map(Object::take));
+        }
         if guard.is_none() {
             let message = "the transaction has ended; begin a new one";
             return Err(Error::new(ErrorKind::Transaction, "transaction.ended", message));
@@ -84,7 +96,7 @@ impl<M: Mode> Database<M> {
 
 impl<M: Mode> Transaction<M> {
     pub(super) async fn begin(outside: &Runner) -> Result<Transaction<M>> {
-        let state = TransactionState { id: Uuid::now_v7(), session: Arc::default() };
+        let state = TransactionState { id: Uuid::now_v7(), session: Arc::default(), lost: AtomicBool::new(false) };
         let mut runner = Runner {
             core: Arc::clone(&outside.core),
             subject: outside.subject.clone(),
@@ -93,7 +105,8 @@ impl<M: Mode> Transaction<M> {
         let object = runner.begin_session(Control::Begin { read_only: M::KIND == ReadOnly::KIND }).await?;
         // Nothing is waited for from here on: a session in mid-transaction would go back into the pool.
         if let Some(state) = &mut runner.transaction {
-            *state = Arc::new(TransactionState { id: state.id, session: Arc::new(Mutex::new(Some(object))) });
+            let session = Arc::new(Mutex::new(Some(object)));
+            *state = Arc::new(TransactionState { id: state.id, session, lost: AtomicBool::new(false) });
         }
         Ok(Transaction { runner: Arc::new(runner), mode: PhantomData })
     }
@@ -111,7 +124,8 @@ impl<M: Mode> Transaction<M> {
         Frame::start(table.into_table(), Some(self.runner.origin()))
     }
 
-    /// Raw SQL within the transaction; see [`Database::sql`].
+    /// Raw SQL within the transaction; see [`Database::sql`]. What begins or ends a transaction is refused, and on MySQL and
+    /// MariaDB what commits by itself, such as CREATE TABLE; savepoints are not. A procedure that commits there is not seen.
     #[track_caller]
     pub fn sql(&self, sql: &'static str) -> RawSql {
         RawSql::new(RawSource::Fixed(sql), Some(self.runner.origin()))

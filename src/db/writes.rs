@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::handle::{ReadWrite, Runner};
 use super::prepare::{Plan, compile_plan};
 use super::terminals::QueryText;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, TransactionState};
 use crate::compile::Target;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
@@ -30,7 +30,8 @@ async fn run_on(runner: &Arc<Runner>, write: &Write) -> Result<u64> {
 
 impl Insert {
     /// Inserts the rows; their number. No rows is 0, and nothing is sent. More rows than one statement can bind go in
-    /// several, in one transaction: all of them or none.
+    /// several, in one transaction: all of them or none. When a later one fails within a transaction of the caller's, that
+    /// transaction is rolled back with it.
     ///
     /// # Errors
     ///
@@ -76,10 +77,13 @@ fn split(write: Write, most: usize) -> Vec<Write> {
 /// Runs all parts in one transaction, or in the one that the caller has begun.
 async fn in_transaction(runner: &Arc<Runner>, parts: Vec<Write>) -> Result<u64> {
     let mut total = 0;
-    if runner.transaction.is_some() {
+    if let Some(transaction) = &runner.transaction {
+        let mut half = Half { transaction, sent: false };
         for part in &parts {
             total += run_on(runner, part).await?;
+            half.sent = true;
         }
+        half.sent = false;
         return Ok(total);
     }
     let transaction = Transaction::<ReadWrite>::begin(runner).await?;
@@ -95,6 +99,21 @@ async fn in_transaction(runner: &Arc<Runner>, parts: Vec<Write>) -> Result<u64> 
     }
     transaction.commit().await?;
     Ok(total)
+}
+
+/// An insert within a caller's transaction of which some parts were sent. Should the rest not follow, because a part failed, a hook
+/// refused it or the caller went away, the transaction is lost: committing it would keep half of the rows.
+struct Half<'t> {
+    transaction: &'t TransactionState,
+    sent: bool,
+}
+
+impl Drop for Half<'_> {
+    fn drop(&mut self) {
+        if self.sent {
+            self.transaction.lose();
+        }
+    }
 }
 
 macro_rules! to_sql_for {

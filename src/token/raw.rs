@@ -30,6 +30,7 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
     let mut end = 0;
     let mut count = 0_usize;
     let mut brackets = 0_usize;
+    let mut open = 0_usize;
     let mut closed = false;
     let mut last_hyphen = false;
     for token in Tokens::new(sql, dialect) {
@@ -55,6 +56,12 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
             );
         }
         match (token.kind, token.text) {
+            // A text that closes more than it opens would end the parentheses in which a frame puts it.
+            (Kind::Operator, "(") => open += 1,
+            (Kind::Operator, ")") => match open.checked_sub(1) {
+                Some(left) => open = left,
+                None => return refuse_parentheses(),
+            },
             (Kind::Operator, "[") => brackets += 1,
             (Kind::Operator, "]") => brackets = brackets.saturating_sub(1),
             (Kind::Operator, ":") if brackets == 0 || dialect != Dialect::Postgres => {
@@ -79,6 +86,9 @@ pub(crate) fn named_parameters(sql: &str, dialect: Dialect) -> Result<Vec<Segmen
             copied = Some(token.end());
         }
         end = token.end();
+    }
+    if open > 0 {
+        return refuse_parentheses();
     }
     match copied {
         Some(from) => push_text(&mut segments, sql, from, end),
@@ -168,6 +178,68 @@ fn push_text<'a>(segments: &mut Vec<Segment<'a>>, sql: &'a str, from: usize, to:
         segments.push(Segment::Text(text));
     }
 }
+
+fn refuse_parentheses<T>() -> Result<T> {
+    refuse("raw_sql.parentheses", "raw sql holds a parenthesis without its other half; close what it opens")
+}
+
+/// Whether `sql` begins or ends a transaction, or commits the one it runs in, as far as its own words tell.
+///
+/// SQL: MySQL manual, 15.3.3 "Statements That Cause an Implicit Commit"; MariaDB's `SET STATEMENT .. FOR` may hold any of them.
+pub(crate) fn controls_transaction(sql: &str, dialect: Dialect) -> bool {
+    let mut words = Tokens::new(sql, dialect).filter(|token| token.kind != Kind::Comment);
+    let Some(first) = words.next() else { return false };
+    let is_one_of = |word: &Token<'_>, list: &[&str]| list.iter().any(|it| word.is_word(it));
+    let second = words.next();
+    let second_is = |list: &[&str]| second.as_ref().is_some_and(|word| is_one_of(word, list));
+    if first.is_word("ROLLBACK") {
+        // To a savepoint, the transaction goes on.
+        let noise = second_is(&["WORK", "TRANSACTION"]);
+        return !(second_is(&["TO"]) || (noise && words.next().is_some_and(|word| word.is_word("TO"))));
+    }
+    if is_one_of(&first, &["BEGIN", "START", "COMMIT", "END", "ABORT"]) {
+        return true;
+    }
+    if !dialect.is_mysql_family() {
+        return first.is_word("PREPARE") && second_is(&["TRANSACTION"]);
+    }
+    let temporary = second_is(&["TEMPORARY"])
+        || (second_is(&["OR"]) && words.by_ref().take(2).any(|word| word.is_word("TEMPORARY")));
+    match () {
+        () if is_one_of(&first, &["CREATE", "DROP"]) => !temporary,
+        () if first.is_word("SET") => {
+            second_is(&["STATEMENT", "PASSWORD", "DEFAULT", "AUTOCOMMIT"])
+                || words.any(|word| word.is_word("AUTOCOMMIT") || word.text.eq_ignore_ascii_case("`autocommit`"))
+        }
+        () => is_one_of(&first, &IMPLICIT_COMMITS),
+    }
+}
+
+/// The first words of statements before which MySQL and MariaDB commit.
+const IMPLICIT_COMMITS: [&str; 22] = [
+    "ALTER",
+    "ANALYZE",
+    "CACHE",
+    "CHANGE",
+    "CHECK",
+    "FLUSH",
+    "GRANT",
+    "IMPORT",
+    "INSTALL",
+    "LOAD",
+    "LOCK",
+    "OPTIMIZE",
+    "RENAME",
+    "REPAIR",
+    "RESET",
+    "REVOKE",
+    "STOP",
+    "TRUNCATE",
+    "UNINSTALL",
+    "UNLOCK",
+    "XA",
+    "BACKUP",
+];
 
 fn refuse<T>(code: &'static str, message: &'static str) -> Result<T> {
     Err(Error::new(ErrorKind::RawSql, code, message))

@@ -194,6 +194,9 @@ fn raw_sql_is_refused_with_a_code_that_says_why() {
         (&ALL, "select '\u{85}'", "raw_sql.control"),
         (&ALL, "select 1; drop table t", "raw_sql.second_statement"),
         (&ALL, "select 1; -- x\n select 2", "raw_sql.second_statement"),
+        (&ALL, "select a from t) as x union all select a from (select a from t", "raw_sql.parentheses"),
+        (&ALL, "select (1", "raw_sql.parentheses"),
+        (&ALL, "select ')' /* ) */ from t)", "raw_sql.parentheses"),
         (&ALL, "select 'x", "raw_sql.open_string"),
         (&ALL, "select /* x", "raw_sql.open_comment"),
         (&[PG, LITE], "select \"x", "raw_sql.open_name"),
@@ -331,5 +334,49 @@ proptest! {
         }
         let quoted = format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"));
         prop_assert_eq!(structure(&quoted, MY), vec![(Kind::Text, std::borrow::Cow::Borrowed(""))]);
+    }
+}
+
+#[test]
+fn statements_that_begin_or_end_a_transaction_are_told_by_their_words() {
+    let cases: &[(&[Dialect], bool, &[&str])] = &[
+        (
+            &ALL,
+            true,
+            &["commit", "/* x */ Commit and chain", "rollback", "rollback work", "begin", "end", "start transaction"],
+        ),
+        (
+            &ALL,
+            false,
+            &[
+                "rollback to a",
+                "rollback work to savepoint a",
+                "savepoint a",
+                "release a",
+                "select 1",
+                "",
+                "\"commit\"",
+            ],
+        ),
+        (&[PG], true, &["abort", "prepare transaction 'x'", "commit prepared 'x'"]),
+        (&[PG, LITE], false, &["create table t (a int)", "drop table t"]),
+        (&[PG], false, &["prepare p as select 1", "set local work_mem = '8MB'"]),
+        (
+            &[MY],
+            true,
+            &["create table t (a int)", "create or replace table t (a int)", "truncate t", "lock tables t write"],
+        ),
+        (
+            &[MY],
+            true,
+            &["set autocommit = 1", "set sql_mode = '', session autocommit=1", "set statement a = 1 for commit"],
+        ),
+        (&[MY], false, &["create temporary table t (a int)", "create or replace temporary table t (a int)"]),
+        (&[MY], false, &["drop temporary table t", "set sql_mode = 'autocommit'", "insert into t values (1)"]),
+    ];
+    for (dialects, expected, texts) in cases {
+        for (dialect, sql) in dialects.iter().flat_map(|dialect| texts.iter().map(move |sql| (*dialect, sql))) {
+            assert_eq!(controls_transaction(sql, dialect), *expected, "{dialect}: {sql}");
+        }
     }
 }

@@ -186,3 +186,65 @@ async fn a_long_insert_is_kept_whole_or_not_at_all() {
     })
     .await;
 }
+
+/// A `rollback` that reports success while rows stay, or a `commit` while none do, is worse than an error.
+#[tokio::test]
+async fn raw_sql_can_not_end_the_transaction_it_runs_in() {
+    support::each(async |test| {
+        test.execute_setup(&["CREATE TABLE t (n bigint)"]).await;
+        let db = test.read_write().await;
+        let tx = db.begin().await.unwrap();
+        tx.insert("t").columns(["n"]).row([1]).execute().await.unwrap();
+        for sql in ["COMMIT", "/* so */ rollback", "ROLLBACK WORK;", "BEGIN", "END", "START TRANSACTION"] {
+            let error = tx.sql(sql).execute().await.unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::RawSql, "raw_sql.transaction"), "{sql}");
+        }
+        if test.dialect == Dialect::MariaDb {
+            for sql in [
+                "CREATE TABLE u (n bigint)",
+                "CREATE OR REPLACE TABLE u (n bigint)",
+                "TRUNCATE t",
+                "SET autocommit = 1",
+                "SET STATEMENT max_statement_time = 1 FOR COMMIT",
+            ] {
+                assert_eq!(tx.sql(sql).execute().await.unwrap_err().code(), "raw_sql.transaction", "{sql}");
+            }
+            tx.sql("CREATE TEMPORARY TABLE u (n bigint)").execute().await.unwrap();
+        } else {
+            tx.sql("CREATE TABLE u (n bigint)").execute().await.unwrap();
+        }
+        tx.rollback().await.unwrap();
+        assert_eq!(count(test, "t").await, 0);
+
+        // Savepoints stay within it.
+        let tx = db.begin().await.unwrap();
+        tx.insert("t").columns(["n"]).row([1]).execute().await.unwrap();
+        tx.sql("SAVEPOINT here").execute().await.unwrap();
+        tx.insert("t").columns(["n"]).row([2]).execute().await.unwrap();
+        tx.sql("ROLLBACK TO SAVEPOINT here").execute().await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(count(test, "t").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_insert_in_parts_that_fails_midway_takes_its_transaction_with_it() {
+    support::each(async |test| {
+        test.execute_setup(&["CREATE TABLE t (n bigint PRIMARY KEY)"]).await;
+        let db = test.read_write().await;
+        let rows = |last: i64| (0..6_000).chain([last]).map(|n| [n]).collect::<Vec<[i64; 1]>>();
+        let tx = db.begin().await.unwrap();
+        let error = tx.insert("t").columns(["n"]).rows(rows(0)).execute().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Constraint, "{error:?}");
+        let error = tx.commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transaction, "{error:?}");
+        assert_eq!(count(test, "t").await, 0);
+
+        let tx = db.begin().await.unwrap();
+        assert_eq!(tx.insert("t").columns(["n"]).rows(rows(6_000)).execute().await.unwrap(), 6_001);
+        tx.commit().await.unwrap();
+        assert_eq!(count(test, "t").await, 6_001);
+    })
+    .await;
+}
