@@ -80,9 +80,10 @@ impl DatabaseBuilder {
         self
     }
 
-    /// The most sessions open at once; 10 if not said, at least 1.
+    /// The most sessions open at once; 10 if not said, at least 1 and at most 65,535.
     pub fn pool_size(mut self, sessions: usize) -> DatabaseBuilder {
-        self.pool_size = sessions.max(1);
+        // The pool reserves a place for each, and panics when there is no room for all of them.
+        self.pool_size = sessions.clamp(1, usize::from(u16::MAX));
         self
     }
 

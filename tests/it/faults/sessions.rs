@@ -242,3 +242,11 @@ async fn sessions_beyond_their_age_are_replaced() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn no_size_of_the_pool_panics() {
+    for size in [0, 1, usize::MAX] {
+        let db = Database::builder("sqlite::memory:".parse().unwrap()).pool_size(size).open_read_write().await.unwrap();
+        assert_eq!(db.sql("SELECT 7 AS n").one_as::<i64>().await.unwrap(), 7, "{size}");
+    }
+}
