@@ -43,8 +43,8 @@ pub use crate::db::{
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::expr::{
-    All, Case, Column, ColumnType, CountOperand, Expr, Operand, OperandFor, SortKey, Summable, all, all_of, any_of,
-    avg, case, coalesce, col, count, count_distinct, family, lit, max, min, not, sum,
+    All, Case, Column, ColumnType, CountOperand, Expr, IntoExpr, Operand, OperandFor, SortKey, Summable, all, all_of,
+    any_of, avg, case, coalesce, col, count, count_distinct, family, lit, max, min, not, sum,
 };
 pub use crate::hook::{
     AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer,
@@ -52,8 +52,8 @@ pub use crate::hook::{
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoNames, IntoRow, IntoSortKeys, IntoTable,
-    JoinOn, Projections, RawSql, TableName, Update, in_schema, on, table, using,
+    DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys,
+    IntoTable, JoinOn, Projections, RawSql, TableName, Update, in_schema, on, table, using,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, Schema, TableSchema};

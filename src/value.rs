@@ -225,6 +225,38 @@ to_value! {
     serde_json::Value => SqlType::Json, |it| Value::Json(it);
 }
 
+/// What is copied is taken by reference too, so that `in_(&ids)` needs no copy of the list.
+macro_rules! by_reference {
+    ($($rust:ty),* $(,)?) => {$(
+        impl sealed::Sealed for &$rust {}
+        impl ToValue for &$rust {
+            const SQL_TYPE: SqlType = <$rust>::SQL_TYPE;
+            fn to_value(self) -> Value {
+                (*self).to_value()
+            }
+        }
+    )*};
+}
+
+by_reference!(
+    bool,
+    i8,
+    i16,
+    i32,
+    i64,
+    u16,
+    u32,
+    u64,
+    f32,
+    f64,
+    Decimal,
+    NaiveDate,
+    NaiveTime,
+    NaiveDateTime,
+    DateTime<Utc>,
+    Uuid
+);
+
 impl sealed::Sealed for u64 {}
 impl ToValue for u64 {
     const SQL_TYPE: SqlType = SqlType::UInt64;

@@ -1,6 +1,6 @@
 //! The functions that start an expression.
 
-use super::operand::{Operand, Summable, literal};
+use super::operand::{IntoExpr, Operand, Summable, literal};
 use super::{Aggregate, Column, ColumnType, Expr, Kind};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
@@ -157,8 +157,8 @@ pub fn count(operand: impl CountOperand) -> Expr {
 }
 
 /// The number of different values that are not NULL; SQL text: `COUNT(DISTINCT "c")`.
-pub fn count_distinct(operand: impl Into<Expr>) -> Expr {
-    aggregate(Aggregate::CountDistinct, operand.into())
+pub fn count_distinct(operand: impl IntoExpr) -> Expr {
+    aggregate(Aggregate::CountDistinct, operand.into_expr())
 }
 
 /// The sum of the values that are not NULL; NULL over no rows. Integers sum to a bigint (an error, never a wrong number,
@@ -173,11 +173,11 @@ pub fn avg(operand: impl Summable) -> Expr {
 }
 
 /// The smallest value; NULL over no rows. Text compares by code point.
-pub fn min(operand: impl Into<Expr>) -> Expr {
-    aggregate(Aggregate::Min, operand.into())
+pub fn min(operand: impl IntoExpr) -> Expr {
+    aggregate(Aggregate::Min, operand.into_expr())
 }
 
 /// The largest value; NULL over no rows. Text compares by code point.
-pub fn max(operand: impl Into<Expr>) -> Expr {
-    aggregate(Aggregate::Max, operand.into())
+pub fn max(operand: impl IntoExpr) -> Expr {
+    aggregate(Aggregate::Max, operand.into_expr())
 }

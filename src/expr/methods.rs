@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::operand::Operand;
+use super::operand::{IntoExpr, Operand};
 use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
 use crate::error::{Error, ErrorKind, show_name};
 use crate::ident::Ident;
@@ -22,6 +22,7 @@ impl Expr {
     }
 
     /// `self <> operand`.
+    #[doc(alias("not_eq", "neq"))]
     pub fn ne(self, operand: impl Operand) -> Expr {
         self.compare(Comparison::NotEqual, operand)
     }
@@ -32,6 +33,7 @@ impl Expr {
     }
 
     /// `self <= operand`.
+    #[doc(alias("lte"))]
     pub fn le(self, operand: impl Operand) -> Expr {
         self.compare(Comparison::LessOrEqual, operand)
     }
@@ -42,6 +44,7 @@ impl Expr {
     }
 
     /// `self >= operand`.
+    #[doc(alias("gte"))]
     pub fn ge(self, operand: impl Operand) -> Expr {
         self.compare(Comparison::GreaterOrEqual, operand)
     }
@@ -60,6 +63,7 @@ impl Expr {
 
     /// True where `self` equals one of `values`. No values at all is FALSE, without a bind; 100,000 values are one bind on
     /// PostgreSQL (`= ANY($1)`) and, beyond a hundred, one JSON bind elsewhere.
+    #[doc(alias("is_in", "isin"))]
     pub fn in_<V: ToValue>(self, values: impl IntoIterator<Item = V>) -> Expr {
         self.member_of(values, false)
     }
@@ -122,13 +126,13 @@ impl Expr {
 /// Conditions.
 impl Expr {
     /// True where both are true; also written `a & b`. Long chains stay flat.
-    pub fn and(self, other: impl Into<Expr>) -> Expr {
-        self.chain(other.into(), true)
+    pub fn and(self, other: impl IntoExpr) -> Expr {
+        self.chain(other.into_expr(), true)
     }
 
     /// True where one of them is true; also written `a | b`. Long chains stay flat.
-    pub fn or(self, other: impl Into<Expr>) -> Expr {
-        self.chain(other.into(), false)
+    pub fn or(self, other: impl IntoExpr) -> Expr {
+        self.chain(other.into_expr(), false)
     }
 
     /// Adds to the list in place when nobody else holds it, so a loop of a hundred thousand `and` stays flat and linear.
@@ -172,6 +176,7 @@ impl Expr {
     }
 
     /// The expression under a name of its own in the result; SQL text: `… AS "name"`.
+    #[doc(alias("alias"))]
     pub fn as_(self, name: &str) -> Expr {
         match Ident::new(name) {
             Ok(name) => Expr::make(Kind::Alias(self, name)),

@@ -19,7 +19,7 @@ pub use functions::{
     All, Case, CountOperand, all, all_of, any_of, avg, case, coalesce, col, count, count_distinct, lit, max, min, not,
     sum,
 };
-pub use operand::{Operand, OperandFor, Summable, family};
+pub use operand::{IntoExpr, Operand, OperandFor, Summable, family};
 pub use sort::SortKey;
 
 /// A typed SQL expression: a column, a bound value, an operation, a condition or an aggregate.

@@ -15,7 +15,8 @@ use crate::value::{Bind, Interval, ToValue};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't stand beside an operator",
     label = "neither a value nor an expression",
-    note = "write a number, text, bool, date, Decimal, Uuid, `col(\"name\")` or another expression; for NULL write `.is_null()`"
+    note = "write a number, text, bool, date, Decimal, Uuid, `col(\"name\")` or another expression",
+    note = "for NULL write `.is_null()`, and `.set_null(\"name\")` in an update; convert a usize or isize with `as i64`"
 )]
 pub trait Operand: sealed::Sealed {
     #[doc(hidden)]
@@ -30,11 +31,25 @@ pub trait Operand: sealed::Sealed {
 )]
 pub trait OperandFor<F>: Operand {}
 
+/// What is an expression already: one made from [`col`](crate::col), [`lit`](crate::lit) or a function, or a typed column.
+///
+/// Text is none: it could be a name or a value. The trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an expression",
+    label = "not an expression",
+    note = "write `col(\"name\")` for a column, `lit(value)` for a value, `col(\"age\").gt(18)` for a condition"
+)]
+pub trait IntoExpr: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_expr(self) -> Expr;
+}
+
 /// What `sum` and `avg` take: an expression, or a typed column of numbers. The trait is sealed.
 #[diagnostic::on_unimplemented(
-    message = "`sum` and `avg` take numbers, and `{Self}` is no column of numbers",
-    label = "not a number",
-    note = "count it with `count(..)`, or take `min(..)` or `max(..)` of it"
+    message = "`sum` and `avg` take a column of numbers, and `{Self}` is none",
+    label = "not a column of numbers",
+    note = "write `col(\"name\")` for the column of that name",
+    note = "what is not a number: count it with `count(..)`, or take `min(..)` or `max(..)` of it"
 )]
 pub trait Summable: Operand {}
 
@@ -104,6 +119,28 @@ operands! {
     Interval => family::Interval, Uuid => family::Uuid, serde_json::Value => family::Json,
 }
 
+macro_rules! by_reference {
+    ($($rust:ty => $family:ty),* $(,)?) => {$(
+        impl sealed::Sealed for &$rust {}
+        impl Operand for &$rust {
+            fn into_operand(self) -> Expr {
+                literal(self)
+            }
+        }
+        impl OperandFor<$family> for &$rust {}
+    )*};
+}
+
+by_reference! {
+    i8 => family::Number, i16 => family::Number, i32 => family::Number, i64 => family::Number,
+    u16 => family::Number, u32 => family::Number, u64 => family::Number,
+    f32 => family::Number, f64 => family::Number, Decimal => family::Number,
+    bool => family::Bool,
+    NaiveDate => family::Date, NaiveTime => family::Time,
+    NaiveDateTime => family::Timestamp, DateTime<Utc> => family::Timestamp,
+    Uuid => family::Uuid,
+}
+
 impl sealed::Sealed for Expr {}
 impl Operand for Expr {
     fn into_operand(self) -> Expr {
@@ -111,6 +148,11 @@ impl Operand for Expr {
     }
 }
 impl<F> OperandFor<F> for Expr {}
+impl IntoExpr for Expr {
+    fn into_expr(self) -> Expr {
+        self
+    }
+}
 impl Summable for Expr {}
 
 impl sealed::Sealed for &Expr {}
@@ -120,6 +162,11 @@ impl Operand for &Expr {
     }
 }
 impl<F> OperandFor<F> for &Expr {}
+impl IntoExpr for &Expr {
+    fn into_expr(self) -> Expr {
+        self.clone()
+    }
+}
 impl Summable for &Expr {}
 
 impl<T: ColumnType> sealed::Sealed for Column<T> {}
@@ -129,4 +176,9 @@ impl<T: ColumnType> Operand for Column<T> {
     }
 }
 impl<T: ColumnType> OperandFor<T::Family> for Column<T> {}
+impl<T: ColumnType> IntoExpr for Column<T> {
+    fn into_expr(self) -> Expr {
+        self.expr()
+    }
+}
 impl<T: ColumnType<Family = family::Number>> Summable for Column<T> {}

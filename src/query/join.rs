@@ -61,9 +61,32 @@ impl JoinOn {
     }
 }
 
-impl From<Expr> for JoinOn {
-    fn from(condition: Expr) -> JoinOn {
-        on(condition)
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What says how two relations match: [`on`], [`using`], or a condition. The trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how two relations match",
+    label = "neither `using(..)` nor `on(..)`",
+    note = "write `using(\"id\")` for a column that both have, or `on(col(\"left_id\").eq(col(\"right_id\")))`"
+)]
+pub trait IntoJoinOn: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_join_on(self) -> JoinOn;
+}
+
+impl sealed::Sealed for JoinOn {}
+impl IntoJoinOn for JoinOn {
+    fn into_join_on(self) -> JoinOn {
+        self
+    }
+}
+
+impl sealed::Sealed for Expr {}
+impl IntoJoinOn for Expr {
+    fn into_join_on(self) -> JoinOn {
+        on(self)
     }
 }
 
@@ -92,28 +115,29 @@ impl Frame {
     /// // A join has to know the columns of both tables, from the database or from `table!`.
     /// assert_eq!(joined.to_sql_for(Dialect::Sqlite).unwrap_err().kind(), ErrorKind::SchemaNeeded);
     /// ```
+    #[doc(alias("inner_join"))]
     #[track_caller]
-    pub fn join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
-        self.join_as(right, JoinKind::Inner, on.into())
+    pub fn join(self, right: Frame, on: impl IntoJoinOn) -> Frame {
+        self.join_as(right, JoinKind::Inner, on.into_join_on())
     }
 
     /// All rows of the left relation, with NULL where nothing on the right matches; SQL text: `LEFT JOIN`.
     #[track_caller]
-    pub fn left_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
-        self.join_as(right, JoinKind::Left, on.into())
+    pub fn left_join(self, right: Frame, on: impl IntoJoinOn) -> Frame {
+        self.join_as(right, JoinKind::Left, on.into_join_on())
     }
 
     /// All rows of the right relation, with NULL where nothing on the left matches; SQL text: `RIGHT JOIN`.
     #[track_caller]
-    pub fn right_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
-        self.join_as(right, JoinKind::Right, on.into())
+    pub fn right_join(self, right: Frame, on: impl IntoJoinOn) -> Frame {
+        self.join_as(right, JoinKind::Right, on.into_join_on())
     }
 
     /// All rows of both relations; SQL text: `FULL OUTER JOIN`, on MySQL and MariaDB, which lack it, a left join and the
     /// unmatched right rows by UNION ALL.
     #[track_caller]
-    pub fn full_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
-        self.join_as(right, JoinKind::Full, on.into())
+    pub fn full_join(self, right: Frame, on: impl IntoJoinOn) -> Frame {
+        self.join_as(right, JoinKind::Full, on.into_join_on())
     }
 
     /// Every pair of rows; SQL text: `CROSS JOIN`.
@@ -124,13 +148,13 @@ impl Frame {
 
     /// Rows of the left relation that match at least one on the right, each once; SQL text: `WHERE EXISTS (…)`.
     #[track_caller]
-    pub fn semi_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
-        self.join_as(right, JoinKind::Semi, on.into())
+    pub fn semi_join(self, right: Frame, on: impl IntoJoinOn) -> Frame {
+        self.join_as(right, JoinKind::Semi, on.into_join_on())
     }
 
     /// Rows of the left relation that match none on the right, also those whose key is NULL; SQL text: `WHERE NOT EXISTS (…)`.
     #[track_caller]
-    pub fn anti_join(self, right: Frame, on: impl Into<JoinOn>) -> Frame {
-        self.join_as(right, JoinKind::Anti, on.into())
+    pub fn anti_join(self, right: Frame, on: impl IntoJoinOn) -> Frame {
+        self.join_as(right, JoinKind::Anti, on.into_join_on())
     }
 }

@@ -16,8 +16,8 @@ use crate::expr::{Expr, SortKey};
 use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
 
+pub use join::{IntoJoinOn, JoinOn, on, using};
 pub(crate) use join::{JoinKind, Matching};
-pub use join::{JoinOn, on, using};
 pub use names::{DeclaredTable, IntoNames, IntoSortKeys, IntoTable, Projections, TableName, in_schema};
 pub use raw::RawSql;
 pub(crate) use raw::{RawText, Text as RawSource};

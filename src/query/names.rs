@@ -55,7 +55,7 @@ mod sealed {
 /// What names a table: its name as a string, [`in_schema`], or a table declared by `table!`. The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a table",
-    note = "write \"orders\", in_schema(\"sales\", \"orders\")?, or orders::table"
+    note = "write \"orders\", in_schema(\"sales\", \"orders\"), or orders::table"
 )]
 pub trait IntoTable: sealed::Sealed {
     #[doc(hidden)]
@@ -79,6 +79,14 @@ impl sealed::Sealed for Ident {}
 impl IntoTable for Ident {
     fn into_table(self) -> Result<TableName> {
         Ok(TableName { schema: None, name: self, declared: None })
+    }
+}
+
+/// [`in_schema`] as it stands: a name that is none is the mistake of the chain, as it is for a string.
+impl sealed::Sealed for Result<TableName> {}
+impl IntoTable for Result<TableName> {
+    fn into_table(self) -> Result<TableName> {
+        self
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::names::no_columns;
 use super::{Frame, IntoNames, IntoSortKeys, Projections, Verb};
-use crate::expr::{Expr, SortKey};
+use crate::expr::{Expr, IntoExpr, SortKey};
 use crate::ident::Ident;
 
 fn list(projections: impl Projections) -> Vec<Expr> {
@@ -32,16 +32,18 @@ impl Frame {
     }
 
     /// The rows for which `condition` is true. After `agg` it filters groups (HAVING), after `limit` the limited rows.
+    #[doc(alias("filter"))]
     #[track_caller]
-    pub fn where_(self, condition: impl Into<Expr>) -> Frame {
-        let condition = condition.into();
+    pub fn where_(self, condition: impl IntoExpr) -> Frame {
+        let condition = condition.into_expr();
         self.then(|input| Verb::Where(input, condition))
     }
 
     /// Adds a column, or replaces the one of that name where it stands.
+    #[doc(alias("mutate", "assign", "with_columns"))]
     #[track_caller]
-    pub fn with_column(self, name: &str, expr: impl Into<Expr>) -> Frame {
-        let expr = expr.into();
+    pub fn with_column(self, name: &str, expr: impl IntoExpr) -> Frame {
+        let expr = expr.into_expr();
         self.then_or(Ident::new(name), |input, name| Verb::WithColumn(input, name, expr))
     }
 
@@ -75,6 +77,7 @@ impl Frame {
 
     /// Sorts. NULL is larger than any value and text sorts by code point, on every database; see [`SortKey`]. A second
     /// `order_by` sorts again and keeps the earlier order among equals.
+    #[doc(alias("sort", "sort_by"))]
     #[track_caller]
     pub fn order_by(self, keys: impl IntoSortKeys) -> Frame {
         let mut list: Vec<SortKey> = Vec::new();
@@ -84,24 +87,28 @@ impl Frame {
     }
 
     /// The first `rows` rows. Which rows those are is only sure after an `order_by` by unique keys.
+    #[doc(alias("head", "take"))]
     #[track_caller]
     pub fn limit(self, rows: u64) -> Frame {
         self.then(|input| Verb::Limit(input, rows))
     }
 
     /// Leaves out the first `rows` rows.
+    #[doc(alias("skip"))]
     #[track_caller]
     pub fn offset(self, rows: u64) -> Frame {
         self.then(|input| Verb::Offset(input, rows))
     }
 
     /// Each different row once, in no order; sort after it.
+    #[doc(alias("unique"))]
     #[track_caller]
     pub fn distinct(self) -> Frame {
         self.then(Verb::Distinct)
     }
 
     /// Names the relation, so that `col("id").of("name")` means its columns: for self-joins.
+    #[doc(alias("alias"))]
     #[track_caller]
     pub fn as_(self, name: &str) -> Frame {
         self.then_or(Ident::new(name), Verb::As)

@@ -6,7 +6,7 @@ use std::panic::Location;
 use super::names::no_columns;
 use super::{IntoNames, IntoTable, Origin, TableName};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Expr, Operand};
+use crate::expr::{Expr, IntoExpr, Operand};
 use crate::ident::Ident;
 use crate::value::{Bind, ToValue};
 
@@ -219,8 +219,8 @@ macro_rules! conditions {
     ($($write:ident),*) => {$(
         impl $write {
             /// Only rows for which `condition` is true. A second condition narrows the first.
-            pub fn where_(mut self, new: impl Into<Expr>) -> $write {
-                let new = new.into();
+            pub fn where_(mut self, new: impl IntoExpr) -> $write {
+                let new = new.into_expr();
                 if let WriteKind::Update { condition, .. } | WriteKind::Delete { condition, .. } = &mut self.write.kind {
                     *condition = Some(match condition.take() {
                         Some(old) => old.and(new),
