@@ -249,7 +249,9 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.0.message, self.0.code)?;
         if let Some(sqlstate) = &self.0.sqlstate {
-            write!(f, " (SQLSTATE {sqlstate})")?;
+            // An SQLSTATE has five characters; SQLite's result codes have at most four.
+            let what = if sqlstate.len() == 5 { "SQLSTATE" } else { "result code" };
+            write!(f, " ({what} {sqlstate})")?;
         }
         if let Some(place) = self.0.location {
             write!(f, " at {}:{}", place.file(), place.line())?;

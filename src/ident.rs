@@ -227,7 +227,9 @@ fn refuse(code: &'static str, name: &str, reason: &str) -> Result<()> {
 
 fn refuse_character(name: &str, character: char) -> Result<()> {
     let advice = match character {
-        '.' => "; give a schema and a table as two names",
+        '.' => {
+            "; write a column of one relation `col(\"column\").of(\"relation\")`, a table of a schema `in_schema(\"schema\", \"table\")`"
+        }
         '*' => "; write `all()` for every column",
         '(' | ')' => "; write a call as an expression, not as a name",
         '"' | '`' | '[' | ']' | '\'' => "; write the name without quotes",

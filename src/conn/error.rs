@@ -92,7 +92,9 @@ fn tls(cause: &TlsError, address: &Address) -> Error {
     let (code, message) = match cause {
         TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => (
             "connect.tls_issuer",
-            format!("the certificate of the server at {at} is not signed by a trusted authority"),
+            format!(
+                "the certificate of the server at {at} is not signed by a trusted authority; name the file of its root certificate with `sslrootcert`"
+            ),
         ),
         TlsError::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

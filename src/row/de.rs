@@ -51,11 +51,11 @@ impl Fault {
         let (code, message) = match self {
             Fault::Whole(error) => return error,
             Fault::Row(message) => return Error::new(ErrorKind::Decode, "decode.row", message),
-            Fault::Type { expected, found } if column.is_empty() => {
-                ("decode.type", format!("the row should hold {expected} but holds {found}"))
-            }
             Fault::Type { expected, found } => {
-                ("decode.type", format!("column {} should hold {expected} but holds {found}", show_name(column)))
+                let holder =
+                    if column.is_empty() { "the row".to_owned() } else { format!("column {}", show_name(column)) };
+                let advice = if found == NULL { "; ask for an `Option` where there may be none" } else { "" };
+                ("decode.type", format!("{holder} should hold {expected} but holds {found}{advice}"))
             }
             Fault::RefusedCell { expected, found } => (
                 "decode.refused",
@@ -152,6 +152,9 @@ impl de::Error for Fault {
     }
 }
 
+/// How a message calls a value that is not there.
+const NULL: &str = "null";
+
 fn kind_of(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "a boolean",
@@ -159,7 +162,7 @@ fn kind_of(found: Unexpected<'_>) -> &'static str {
         Unexpected::Float(_) => "a floating-point number",
         Unexpected::Char(_) | Unexpected::Str(_) => "text",
         Unexpected::Bytes(_) => "bytes",
-        Unexpected::Unit | Unexpected::Option => "null",
+        Unexpected::Unit | Unexpected::Option => NULL,
         Unexpected::Seq => "a list",
         Unexpected::Map => "named fields",
         _ => "something else",

@@ -83,7 +83,10 @@ fn numbers_are_read_with_a_range_check() {
     refused::<i64>(decimal("1.5"), "column `c` should hold i64 but holds a decimal with a fraction");
     refused::<i64>(Cell::Float(1.0), "column `c` should hold i64 but holds a floating-point number");
     refused::<bool>(Cell::Int(2), "column `c` should hold a boolean but holds an integer");
-    refused::<i64>(Cell::Null, "column `c` should hold i64 but holds null");
+    refused::<i64>(
+        Cell::Null,
+        "column `c` should hold i64 but holds null; ask for an `Option` where there may be none",
+    );
     refused::<i64>(text("7"), "column `c` should hold i64 but holds text");
 }
 
@@ -154,7 +157,10 @@ fn text_enums_json_and_arrays_are_read() {
     let array = Cell::Array(vec![Value::Int(1), Value::Null]);
     assert_eq!(read::<(Vec<Option<i64>>,)>(vec![("c", array.clone())]).unwrap().0, [Some(1), None]);
     assert_eq!(read::<((i64, Option<i64>),)>(vec![("c", array.clone())]).unwrap().0, (1, None));
-    refused::<(Vec<i64>,)>(array, "column `c` should hold i64 but holds null");
+    refused::<(Vec<i64>,)>(
+        array,
+        "column `c` should hold i64 but holds null; ask for an `Option` where there may be none",
+    );
 }
 
 #[test]

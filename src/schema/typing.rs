@@ -94,7 +94,11 @@ pub(super) fn clash(what: &str, left: Option<SqlType>, right: Option<SqlType>) -
     Error::new(
         ErrorKind::Type,
         "type.clash",
-        format!("{what} has {} on one side and {} on the other; convert one with `.cast(..)`", name(left), name(right)),
+        format!(
+            "{what} has {} on one side and {} on the other; write a value of the other's type, or convert one with `.cast(..)`",
+            name(left),
+            name(right)
+        ),
     )
 }
 

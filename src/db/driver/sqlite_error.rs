@@ -51,7 +51,10 @@ pub(super) fn open_error(error: rusqlite::Error) -> Error {
     let (code, message) = match found.code() {
         "db.lock_timeout" => return found,
         "db.not_a_database" => ("connect.not_a_database", "the file is no sqlite database"),
-        _ => ("connect.open", "the database file could not be opened; a read-only handle opens only one that exists"),
+        _ => (
+            "connect.open",
+            "the database file could not be opened; `?mode=rwc` makes one that does not exist, on a read-write handle",
+        ),
     };
     let opened = Error::new(ErrorKind::Connect, code, message);
     match found.sqlstate() {
