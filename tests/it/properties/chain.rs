@@ -146,7 +146,7 @@ fn side<M: Mode>(db: &Database<M>, number: usize) -> Frame {
     ["k", "w", "t"].into_iter().fold(db.table("sides"), renamed).as_(&format!("side{number}"))
 }
 
-fn joined(left: Frame, right: Frame, kind: &str, on: impl Into<portcullis::JoinOn>) -> Frame {
+fn joined(left: Frame, right: Frame, kind: &str, on: portcullis::JoinOn) -> Frame {
     match kind {
         "inner" => left.join(right, on),
         "left" => left.left_join(right, on),
