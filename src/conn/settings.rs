@@ -19,6 +19,18 @@ const POSTGRES: &[&str] = &[
     "work_mem",
 ];
 
+/// Pragmas; what values each takes, the driver knows.
+const SQLITE: &[&str] = &[
+    "busy_timeout",
+    "cache_size",
+    "journal_size_limit",
+    "mmap_size",
+    "secure_delete",
+    "synchronous",
+    "temp_store",
+    "wal_autocheckpoint",
+];
+
 /// Names with the statement that sets each to a bound whole number.
 pub(super) const MYSQL: &[(&str, &str)] = &[
     ("group_concat_max_len", "SET SESSION group_concat_max_len = ?"),
@@ -39,7 +51,7 @@ pub(crate) fn check(family: Family, settings: &[(String, String)]) -> Result<()>
         let known = match family {
             Family::Postgres => POSTGRES.contains(&name.as_str()) || is_custom(name),
             Family::MySql => MYSQL.iter().any(|(known, _)| known == name),
-            Family::Sqlite => false,
+            Family::Sqlite => SQLITE.contains(&name.as_str()),
         };
         if !known {
             return Err(unknown(family, name));
@@ -88,7 +100,9 @@ fn unknown(family: Family, name: &str) -> Error {
         Family::MySql => {
             format!("{name} can't be set on a session; known are `{}`", list(&mut MYSQL.iter().map(|(name, _)| *name)))
         }
-        Family::Sqlite => format!("{name} can't be set on a session: SQLite takes no session settings"),
+        Family::Sqlite => {
+            format!("{name} can't be set on a session; known are `{}`", list(&mut SQLITE.iter().copied()))
+        }
     })
 }
 
@@ -109,6 +123,7 @@ mod tests {
         one(Family::Postgres, "work_mem", "8MB").unwrap();
         one(Family::Postgres, "app.tenant", "it's anything; \\ at all").unwrap();
         one(Family::MySql, "lock_wait_timeout", "5").unwrap();
+        one(Family::Sqlite, "cache_size", "5").unwrap();
         for (family, name) in [
             (Family::Postgres, "default_transaction_read_only"),
             (Family::Postgres, "session_replication_role"),

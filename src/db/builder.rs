@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use deadpool::managed::Timeouts;
 
+use super::catalog::RecentReads;
 use super::driver::Session;
 use super::handle::{Anchor, Core, Database, Mode, ReadOnly, ReadWrite, Runner};
 use super::pool::{Manager, Pool, RECYCLE_TIMEOUT, pool_error};
@@ -211,6 +212,7 @@ impl DatabaseBuilder {
             policy: Policy::default(),
             statement_timeout: self.statement_timeout,
             schema: RwLock::new(self.schema.clone()),
+            recent: RecentReads::default(),
             builder: self,
             pool,
             server,

@@ -1,7 +1,8 @@
 //! Reading tables' columns from the database's catalogue.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::handle::{Core, Database, Mode, Runner};
 use super::prepare::Plan;
@@ -84,6 +85,54 @@ impl Core {
     /// Forgets what was read from the catalogue, because a statement may have changed it. What the builder was given stays.
     pub(super) fn forget_read_tables(&self) {
         self.set_schema(|_| self.builder.known_schema());
+        self.recent.forget();
+    }
+}
+
+/// How long the catalogue's last word stands: a caller who asks for names that do not exist, as one who sorts by whatever a
+/// user typed does, costs the database one reading in this time and not one a statement.
+const STANDS: Duration = Duration::from_secs(1);
+
+/// What was asked of the catalogue in vain a moment ago.
+#[derive(Default)]
+pub(super) struct RecentReads(Mutex<Recent>);
+
+#[derive(Default)]
+struct Recent {
+    refreshed: Option<Instant>,
+    missing: Vec<((Option<String>, String), Instant)>,
+}
+
+impl RecentReads {
+    fn lock(&self) -> MutexGuard<'_, Recent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self) {
+        *self.lock() = Recent::default();
+    }
+
+    /// Whether known tables may be read again because of a column that none of them has; the time of asking counts.
+    pub(super) fn may_refresh(&self) -> bool {
+        let mut recent = self.lock();
+        let due = recent.refreshed.is_none_or(|last| last.elapsed() > STANDS);
+        if due {
+            recent.refreshed = Some(Instant::now());
+        }
+        due
+    }
+
+    fn is_missing(&self, schema: Option<&str>, name: &str) -> bool {
+        let mut recent = self.lock();
+        recent.missing.retain(|(_, asked)| asked.elapsed() <= STANDS);
+        recent.missing.iter().any(|((known_schema, known), _)| known_schema.as_deref() == schema && known == name)
+    }
+
+    fn note_missing(&self, schema: Option<&str>, name: &str) {
+        let mut recent = self.lock();
+        if recent.missing.len() < 256 {
+            recent.missing.push(((schema.map(str::to_owned), name.to_owned()), Instant::now()));
+        }
     }
 }
 
@@ -91,8 +140,10 @@ impl Runner {
     /// Reads the tables called for, and keeps them for later statements.
     pub(super) async fn read_tables(&self, tables: &[(Option<String>, String)]) -> Result<()> {
         for (schema, name) in tables {
-            let found = self.read(schema.as_deref(), Some(name)).await?;
-            if found.tables().next().is_none() {
+            let missing = self.core.recent.is_missing(schema.as_deref(), name);
+            let found = if missing { Schema::default() } else { self.read(schema.as_deref(), Some(name)).await? };
+            if found.is_empty() {
+                self.core.recent.note_missing(schema.as_deref(), name);
                 let message = format!("there is no table {}, or the role may not see it", show_name(name));
                 return Err(Error::new(ErrorKind::Schema, "schema.unknown_table", message).with_table(name.clone()));
             }
@@ -118,17 +169,28 @@ impl Runner {
         let sink = Box::new(SerdeSink::<CatalogColumn>::new());
         let (sink, _) = runner.run(Plan::Catalog(&query.text), sink).await?;
         let columns = take_back::<SerdeSink<CatalogColumn>>(sink)?.into_items();
-        let mut tables: BTreeMap<String, Vec<ColumnSchema>> = BTreeMap::new();
+        let mut tables: BTreeMap<String, Result<Vec<ColumnSchema>>> = BTreeMap::new();
         for column in columns {
-            let described = describe(&column, dialect, self.core.server.binary_text)?;
-            tables.entry(column.table).or_default().push(described);
+            let described = describe(&column, dialect, self.core.server.binary_text);
+            let table = tables.entry(column.table).or_insert_with(|| Ok(Vec::new()));
+            match (&mut *table, described) {
+                (Ok(known), Ok(described)) => known.push(described),
+                (_, Err(error)) => *table = Err(error),
+                (Err(_), _) => {}
+            }
+        }
+        // A table with a name that can't be written stays unknown: one such table must not hide the others.
+        if name.is_some()
+            && let Some(error) = tables.values().find_map(|columns| columns.as_ref().err())
+        {
+            return Err(error.clone());
         }
         let own = schema.map(str::to_owned);
-        Ok(Schema::from_tables(tables.into_iter().map(|(name, columns)| TableSchema {
-            schema: own.clone(),
-            name,
-            columns,
-        })))
+        Ok(Schema::from_tables(
+            tables
+                .into_iter()
+                .filter_map(|(name, columns)| Some(TableSchema { schema: own.clone(), name, columns: columns.ok()? })),
+        ))
     }
 }
 

@@ -199,6 +199,14 @@ impl Runner {
         flight.end(outcome).await;
     }
 
+    /// Shows the hooks the end of a transaction that is rolled back already, because its session was lost.
+    pub(super) async fn refused_end(&self, kind: StatementKind, error: Error) -> Error {
+        if !self.core.hooks.is_empty() {
+            self.tell_refused(QueryContext { refusal: Some(error.clone()), ..self.context(kind) }).await;
+        }
+        error
+    }
+
     fn control_flight(&self, kind: StatementKind) -> InFlight {
         let mut flight = self.flight();
         if !self.core.hooks.is_empty() {

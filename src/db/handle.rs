@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use super::builder::DatabaseBuilder;
+use super::catalog::RecentReads;
 use super::driver::{Connection, Server};
 use super::pool::Pool;
 use super::transaction::TransactionState;
@@ -93,6 +94,7 @@ pub(super) struct Core {
     pub(super) statement_timeout: Option<Duration>,
     /// What is known of tables. Read by every statement, so it is swapped whole.
     pub(super) schema: RwLock<Schema>,
+    pub(super) recent: RecentReads,
     /// Keeps a database in memory alive while the pool has no session.
     pub(super) anchor: Option<Arc<Anchor>>,
 }

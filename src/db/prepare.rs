@@ -8,7 +8,7 @@ use crate::policy::{Policy, guard};
 use crate::query::{Frame, RawText, Relation, Verb, Write, WriteKind};
 use crate::schema::{RawSegment, RawStatement, ResolvedPlan, Schema, resolve_frame, resolve_raw, resolve_write};
 use crate::statement::{HandleKind, StatementKind, TableAccess};
-use crate::token::{Segment, controls_transaction, named_parameters};
+use crate::token::{Segment, begins_transaction, controls_transaction, named_parameters};
 
 /// A plan of any kind.
 pub(super) enum Plan<'a> {
@@ -126,8 +126,18 @@ pub(super) fn compile_plan(
     compile(guarded, target)
 }
 
-/// What came after would run outside the transaction, and its `commit` and `rollback` would report what didn't happen.
-const TRANSACTION: &str = "raw sql in a transaction begins, ends or commits one; use the transaction's `commit` or `rollback`, and run what MySQL commits by itself, such as CREATE TABLE, on the handle";
+/// Refuses raw SQL that begins or ends a transaction: within one, what came after would run outside it, and its `commit` and
+/// `rollback` would report what didn't happen; on the handle, it would stay open on a session that others share.
+fn check_transaction(sql: &str, dialect: Dialect, inside: bool) -> Result<()> {
+    let message = if inside && controls_transaction(sql, dialect) {
+        "raw sql in a transaction begins, ends or commits one; use the transaction's `commit` or `rollback`, and run what MySQL commits by itself, such as CREATE TABLE, on the handle"
+    } else if !inside && begins_transaction(sql, dialect) {
+        "raw sql begins a transaction; write `db.begin().await?` and run the statements on what it gives"
+    } else {
+        return Ok(());
+    };
+    Err(raw_error("raw_sql.transaction", message.to_owned()))
+}
 
 /// How often one statement may ask for more tables: each answer adds at least one.
 const MAX_READS: usize = 64;
@@ -136,10 +146,10 @@ impl Runner {
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
     pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
         let core = &self.core;
-        if let (Plan::Raw(text), Some(_)) = (plan, &self.transaction)
-            && controls_transaction(text.sql.as_str(), core.server.dialect)
+        if let Plan::Raw(text) = plan
+            && core.kind == HandleKind::ReadWrite
         {
-            return Err(raw_error("raw_sql.transaction", TRANSACTION.to_owned()));
+            check_transaction(text.sql.as_str(), core.server.dialect, self.transaction.is_some())?;
         }
         let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text, live: true };
         let mut refreshed = false;
@@ -156,7 +166,7 @@ impl Runner {
                 refreshed = true;
                 let known: Vec<(Option<String>, String)> =
                     plan.tables().iter().filter_map(|access| schema.key_of(&access.table)).collect();
-                if known.is_empty() {
+                if known.is_empty() || !core.recent.may_refresh() {
                     return Err(error);
                 }
                 self.read_tables(&known).await?;

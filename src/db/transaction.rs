@@ -37,6 +37,8 @@ use crate::statement::StatementKind;
 #[must_use = "a transaction that is dropped at once rolls back"]
 pub struct Transaction<M: Mode> {
     runner: Arc<Runner>,
+    /// `commit` or `rollback` has taken over.
+    ended: bool,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -108,7 +110,7 @@ impl<M: Mode> Transaction<M> {
             let session = Arc::new(Mutex::new(Some(object)));
             *state = Arc::new(TransactionState { id: state.id, session, lost: AtomicBool::new(false) });
         }
-        Ok(Transaction { runner: Arc::new(runner), mode: PhantomData })
+        Ok(Transaction { runner: Arc::new(runner), ended: false, mode: PhantomData })
     }
 
     /// What statements of the transaction run on.
@@ -155,10 +157,15 @@ impl<M: Mode> Transaction<M> {
         self.end(StatementKind::Rollback, Control::Rollback).await
     }
 
-    async fn end(self, kind: StatementKind, control: Control) -> Result<()> {
+    async fn end(mut self, kind: StatementKind, control: Control) -> Result<()> {
         let Some(state) = self.runner.transaction.clone() else { return Err(Error::internal("transaction.state")) };
-        let object = state.take().await?;
-        self.runner.end_session(kind, object, control).await
+        let taken = state.take().await;
+        self.ended = true;
+        match taken {
+            Ok(object) => self.runner.end_session(kind, object, control).await,
+            // The session is closed and all rolled back: the record of the transaction ends with a refused end.
+            Err(error) => Err(self.runner.refused_end(kind, error).await),
+        }
     }
 }
 
@@ -186,7 +193,7 @@ impl<M: Mode> Drop for Transaction<M> {
     /// Rolls back by closing the session, and lets the hooks see a rollback.
     fn drop(&mut self) {
         let Some(state) = self.runner.transaction.clone() else { return };
-        if state.session.try_lock().is_ok_and(|session| session.is_none()) {
+        if self.ended {
             return;
         }
         let runner = Arc::clone(&self.runner);
@@ -194,8 +201,11 @@ impl<M: Mode> Drop for Transaction<M> {
             Ok(runtime) => {
                 runtime.spawn(async move {
                     // A stream may still be reading; the transaction ends after it.
-                    let Some(object) = state.session.lock().await.take() else { return };
-                    drop(runner.end_session(StatementKind::Rollback, object, Control::Rollback).await);
+                    let end = StatementKind::Rollback;
+                    match state.take().await {
+                        Ok(object) => drop(runner.end_session(end, object, Control::Rollback).await),
+                        Err(error) => drop(runner.refused_end(end, error).await),
+                    }
                 });
             }
             Err(_) => state.discard(),

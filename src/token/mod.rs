@@ -19,7 +19,9 @@ use crate::dialect::Dialect;
 
 #[cfg(test)]
 pub(crate) use raw::MAX_BYTES;
-pub(crate) use raw::{MAX_TOKENS, Segment, check_text, controls_transaction, named_parameters, touches_hyphen};
+pub(crate) use raw::{
+    MAX_TOKENS, Segment, begins_transaction, check_text, controls_transaction, named_parameters, touches_hyphen,
+};
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -183,6 +183,12 @@ fn refuse_parentheses<T>() -> Result<T> {
     refuse("raw_sql.parentheses", "raw sql holds a parenthesis without its other half; close what it opens")
 }
 
+/// Whether `sql` begins a transaction, a savepoint that stands for one, or a block of statements.
+pub(crate) fn begins_transaction(sql: &str, dialect: Dialect) -> bool {
+    let first = Tokens::new(sql, dialect).find(|token| token.kind != Kind::Comment);
+    first.is_some_and(|word| ["BEGIN", "START", "SAVEPOINT", "XA"].iter().any(|known| word.is_word(known)))
+}
+
 /// Whether `sql` begins or ends a transaction, or commits the one it runs in, as far as its own words tell.
 ///
 /// SQL: MySQL manual, 15.3.3 "Statements That Cause an Implicit Commit"; MariaDB's `SET STATEMENT .. FOR` may hold any of them.

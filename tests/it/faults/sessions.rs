@@ -58,7 +58,7 @@ async fn what_raw_sql_sets_does_not_reach_the_next_borrower() {
                 tx.commit().await.unwrap();
                 let found: String = db.sql("SELECT current_setting('search_path')").one_as().await.unwrap();
                 assert_eq!(found, "\"$user\", public");
-                db.sql("BEGIN").execute().await.unwrap();
+                assert_eq!(db.sql("BEGIN").execute().await.unwrap_err().code(), "raw_sql.transaction");
                 db.insert("t").columns(["n"]).row([2]).execute().await.unwrap();
                 assert_eq!(count(test, "t").await, 2);
                 // The same session all along.
@@ -67,7 +67,7 @@ async fn what_raw_sql_sets_does_not_reach_the_next_borrower() {
             Dialect::Sqlite => {
                 db.sql("CREATE TEMPORARY TABLE t2 AS SELECT 5 AS n").execute().await.unwrap();
                 assert_eq!(db.sql("SELECT n FROM t2").collect().await.unwrap_err().code(), "db.unknown_table");
-                db.sql("BEGIN").execute().await.unwrap();
+                assert_eq!(db.sql("BEGIN").execute().await.unwrap_err().code(), "raw_sql.transaction");
                 db.insert("t").columns(["n"]).row([2]).execute().await.unwrap();
                 assert_eq!(count(test, "t").await, 2);
                 let error = db.sql("PRAGMA foreign_keys = OFF").execute().await.unwrap_err();
@@ -97,7 +97,7 @@ async fn what_raw_sql_sets_does_not_reach_the_next_borrower() {
                 assert_eq!(db.sql("SELECT IS_FREE_LOCK('north')").one_as::<i64>().await.unwrap(), 1);
                 db.sql("CREATE TEMPORARY TABLE t AS SELECT 5 AS n UNION ALL SELECT 6").execute().await.unwrap();
                 assert_eq!(db.sql("SELECT COUNT(*) FROM t").one_as::<i64>().await.unwrap(), 1);
-                db.sql("START TRANSACTION").execute().await.unwrap();
+                assert_eq!(db.sql("START TRANSACTION").execute().await.unwrap_err().code(), "raw_sql.transaction");
                 db.insert("t").columns(["n"]).row([2]).execute().await.unwrap();
                 assert_eq!(count(test, "t").await, 2);
             }

@@ -362,7 +362,7 @@ fn carry_out(mut relation: Relation, step: &Step) -> Result<Relation, Skip> {
             let joined = join(relation, kind, left, *number);
             match *kind {
                 "semi" | "anti" => joined,
-                _ => merge_key(joined, place, &format!("k{number}"), *kind),
+                _ => merge_key(joined, place, &format!("k{number}"), kind),
             }
         }
         Step::Twice(name, number) => {

@@ -95,7 +95,7 @@ pub fn random(dice: &mut Dice, ty: Ty, depth: u32, columns: &[(String, Ty)]) -> 
                 same => same,
             };
             match dice.roll(14) {
-                0..4 => Tree::Compare(*dice.pick::<&str>(&COMPARISONS), of(dice, ty), of(dice, other)),
+                0..4 => Tree::Compare(dice.pick::<&str>(&COMPARISONS), of(dice, ty), of(dice, other)),
                 4 => Tree::All((0..dice.roll(4)).map(|_| *of(dice, Ty::Bool)).collect()),
                 5 => Tree::Any((0..dice.roll(4)).map(|_| *of(dice, Ty::Bool)).collect()),
                 6 => Tree::Not(of(dice, Ty::Bool)),
@@ -112,7 +112,7 @@ pub fn random(dice: &mut Dice, ty: Ty, depth: u32, columns: &[(String, Ty)]) -> 
                     Tree::In(of(dice, ty), list, dice.one_in(2))
                 }
                 10 => Tree::Between(of(dice, ty), of(dice, other), of(dice, ty), dice.one_in(2)),
-                11 => Tree::Compare(*dice.pick::<&str>(&COMPARISONS[..2]), of(dice, Ty::Bool), of(dice, Ty::Bool)),
+                11 => Tree::Compare(dice.pick::<&str>(&COMPARISONS[..2]), of(dice, Ty::Bool), of(dice, Ty::Bool)),
                 12 => Tree::Cast(of(dice, Ty::Int), Ty::Bool),
                 _ => {
                     let kind = *dice.pick(&["like", "not_like", "contains", "starts_with", "ends_with"]);
