@@ -168,7 +168,7 @@ impl<'a> Resolver<'a> {
                 for name in names {
                     let position = scope.position(name)?;
                     let dropped = scope.visible.remove(position);
-                    scope.hidden.push(dropped);
+                    scope.hidden.insert(0, dropped);
                 }
                 if scope.visible.is_empty() {
                     let message = "every column is dropped; leave at least one";

@@ -16,10 +16,19 @@ pub(super) struct Item {
     pub(super) id: ColumnId,
 }
 
+impl Item {
+    fn answers_to(&self, relation: Option<&Ident>, name: &Ident) -> bool {
+        match relation {
+            None => self.name == *name,
+            Some(_) => self.relation.as_ref() == relation && self.original == *name,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     pub(super) visible: Vec<Item>,
-    /// Columns that a `select` left out but that `where_`, `order_by` and `group_by` may still use.
+    /// Nearest first: columns that a `select` left out but that `where_`, `order_by` and `group_by` may still use.
     pub(super) hidden: Vec<Item>,
     /// A table whose columns are not known: any name may be one.
     pub(super) open: Option<Open>,
@@ -42,10 +51,12 @@ pub(super) enum Found {
 
 impl Scope {
     pub(super) fn find(&self, relation: Option<&Ident>, name: &Ident) -> Result<Found> {
-        for list in [&self.visible, &self.hidden] {
-            if let Some(id) = unique(list, relation, name)? {
-                return Ok(Found::Column(id));
-            }
+        if let Some(id) = unique(&self.visible, relation, name)? {
+            return Ok(Found::Column(id));
+        }
+        // The relation before has unique names, and one of them hides those of the relations before that.
+        if let Some(item) = self.hidden.iter().find(|item| item.answers_to(relation, name)) {
+            return Ok(Found::Column(item.id));
         }
         if let Some(open) = &self.open
             && (relation.is_none() || relation == open.relation.as_ref())
@@ -93,11 +104,7 @@ impl Scope {
 fn unique(list: &[Item], relation: Option<&Ident>, name: &Ident) -> Result<Option<ColumnId>> {
     let mut found: Option<&Item> = None;
     for item in list {
-        let fits = match relation {
-            None => item.name == *name,
-            Some(_) => item.relation.as_ref() == relation && item.original == *name,
-        };
-        if !fits {
+        if !item.answers_to(relation, name) {
             continue;
         }
         if let Some(first) = found

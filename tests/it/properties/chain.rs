@@ -555,7 +555,12 @@ pub async fn check_case<M: Mode>(db: &Database<M>, number: u64) -> usize {
         steps.push(next);
     }
     let Ok(last) = last_keys(&steps, &mut dice) else { return 0 };
-    match run(db, &steps, &last).await {
+    let started = std::time::Instant::now();
+    let ran = run(db, &steps, &last).await;
+    if started.elapsed().as_secs() >= 2 {
+        eprintln!("case {number} took {:?}: {steps:?}", started.elapsed());
+    }
+    match ran {
         Ok(true) => return 1,
         Ok(false) => return 0,
         Err(_) => {}
