@@ -11,6 +11,7 @@ use crate::dialect::Dialect;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::ident::Ident;
 use crate::policy::GuardedPlan;
 use crate::schema::{Body, Facts, Output};
 use crate::statement::{StatementKind, TableAccess};
@@ -52,7 +53,7 @@ pub(crate) struct CompiledQuery {
 /// A column that the statement will return, as far as the compiler knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ResultColumn {
-    pub(crate) name: String,
+    pub(crate) name: Ident,
     pub(crate) sql_type: Option<SqlType>,
 }
 
@@ -120,8 +121,7 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
             if let (Projection::Columns(list), Output::Columns(_)) = (&block.projection, output) {
                 let list = list.iter();
                 columns = Some(
-                    list.map(|(name, _, rx)| ResultColumn { name: name.as_str().to_owned(), sql_type: rx.sql_type() })
-                        .collect(),
+                    list.map(|(name, _, rx)| ResultColumn { name: name.clone(), sql_type: rx.sql_type() }).collect(),
                 );
             }
             Lowering::new(target, folder, binds).query(&block)?

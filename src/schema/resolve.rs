@@ -228,6 +228,7 @@ impl<'a> Resolver<'a> {
             open: false,
         });
         let mut scope = Scope::default();
+        scope.visible.reserve(known.as_ref().map_or(0, |known| known.columns.len()));
         let mut add = |resolver: &mut Self, name: Ident, sql_type, nullable, binary_text| {
             let id = resolver.columns.len();
             let info = ColumnInfo {
@@ -244,6 +245,7 @@ impl<'a> Resolver<'a> {
         match (known, declared) {
             // What the database says wins: it knows its own types, and a column that `table!` left out is there all the same.
             (Some(known), _) => {
+                self.columns.reserve(known.columns.len());
                 for column in &known.columns {
                     add(self, column.name.clone(), column.sql_type, column.nullable, column.binary_text);
                 }

@@ -24,3 +24,4 @@ mod source_rules;
 mod support;
 mod tls;
 mod types;
+mod write_text;

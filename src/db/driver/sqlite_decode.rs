@@ -56,7 +56,7 @@ pub(super) fn describe(statement: &rusqlite::Statement<'_>, expected: Option<&[E
     let mut columns = Columns::default();
     for (index, column) in statement.columns().enumerate() {
         let known = expected.and_then(|expected| expected.get(index));
-        columns.names.push(known.map_or_else(|| column.name().to_owned(), |known| known.name.clone()));
+        columns.names.push(known.map_or_else(|| column.name().to_owned(), |known| known.name.as_str().to_owned()));
         let sql_type = known.and_then(|known| known.sql_type);
         columns.types.push(sql_type.or_else(|| column.decl_type().and_then(declared)));
     }

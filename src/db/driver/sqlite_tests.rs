@@ -66,7 +66,7 @@ async fn int(session: &mut SqliteSession, sql: &str) -> i64 {
 /// Binds `value`, reads it back as `sql_type`.
 async fn round_trip(session: &mut SqliteSession, value: Value, sql_type: Option<SqlType>) -> Result<Value> {
     let mut statement = statement("SELECT ?1 AS v", vec![value]);
-    statement.columns = Some([Expected { name: "v".into(), sql_type }].into());
+    statement.columns = Some([Expected { name: crate::ident::Ident::new("v").unwrap(), sql_type }].into());
     let (rows, _) = run(session, &statement).await?;
     Ok(rows.get(0).unwrap().get("v").unwrap().clone())
 }
@@ -237,7 +237,9 @@ async fn sums_of_decimals_come_back_with_their_scale() {
     exec(&mut it, "CREATE TABLE t (total DECIMAL(10, 2))").await;
     exec(&mut it, "INSERT INTO t VALUES (0.1), (0.2), (120.7)").await;
     let mut sum = statement("SELECT sum(total) AS s FROM t", vec![]);
-    sum.columns = Some([Expected { name: "s".into(), sql_type: Some(SqlType::decimal(12, 2)) }].into());
+    sum.columns = Some(
+        [Expected { name: crate::ident::Ident::new("s").unwrap(), sql_type: Some(SqlType::decimal(12, 2)) }].into(),
+    );
     let (rows, _) = run(&mut it, &sum).await.unwrap();
     assert_eq!(rows.get(0).unwrap().try_get::<String>("s").unwrap(), "121.00");
 }

@@ -86,7 +86,7 @@ impl<D> Layout<D> {
         let mut slots = Vec::with_capacity(wire.len());
         for (index, column) in wire.iter().enumerate() {
             let expected = expected.and_then(|expected| expected.get(index));
-            let name = expected.map_or(column.name(), |expected| &expected.name);
+            let name = expected.map_or(column.name(), |expected| expected.name.as_str());
             let wanted = expected.and_then(|expected| expected.sql_type);
             let info = column.type_info();
             let decoder = W::decoder(info, wanted).ok_or_else(|| unreadable(name, info.name()))?;
@@ -220,7 +220,7 @@ async fn drain<W: Wire>(mut items: Items<'_, W>) -> bool {
 pub(super) fn expected_columns(expected: Option<&[Expected]>) -> Arc<Columns> {
     let expected = expected.unwrap_or_default();
     Arc::new(Columns {
-        names: expected.iter().map(|column| column.name.clone()).collect(),
+        names: expected.iter().map(|column| column.name.as_str().to_owned()).collect(),
         types: expected.iter().map(|column| column.sql_type).collect(),
     })
 }
