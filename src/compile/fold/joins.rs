@@ -1,0 +1,173 @@
+//! Joins: which of them share a block, and what the databases that lack one get instead.
+
+use super::{Block, Folder, Join, SourceKind};
+use crate::error::Result;
+use crate::expr::Comparison;
+use crate::query::JoinKind;
+use crate::schema::{Node, NodeKind, Rx, RxKind, ScanId};
+use crate::types::{Family, SqlType};
+
+impl Folder<'_> {
+    pub(super) fn join(&mut self, left: &Node, right: &Node, kind: JoinKind, on: Option<&Rx>) -> Result<Block> {
+        let mut left = self.fold(left)?;
+        let mut right = self.fold(right)?;
+        let fills_right = matches!(kind, JoinKind::Left | JoinKind::Full);
+        let fills_left = matches!(kind, JoinKind::Right | JoinKind::Full);
+        // A column computed on a side that is filled with NULL must be computed before the join.
+        let full = kind == JoinKind::Full;
+        if !left.plain() || (fills_left && !left.env.is_empty()) || (full && !left.filter.is_empty()) {
+            left = self.wrap(left)?;
+        }
+        let several = right.sources.len() > 1;
+        if !right.plain() || several || (fills_right && !right.env.is_empty()) || (full && !right.filter.is_empty()) {
+            right = self.wrap(right)?;
+        }
+        left.order.clear();
+        right.order.clear();
+        let mut condition = Vec::new();
+        // The filter of a side that the join keeps whole stays a filter; that of a side that may be filled belongs into ON.
+        match kind {
+            JoinKind::Left => condition.append(&mut right.filter),
+            JoinKind::Right => condition.append(&mut left.filter),
+            _ => {}
+        }
+        left.filter.append(&mut right.filter);
+        left.env.append(&mut right.env);
+        let first_right = right.sources.first().copied();
+        let filled: Vec<usize> = match kind {
+            JoinKind::Left => right.sources.clone(),
+            JoinKind::Right => left.sources.clone(),
+            JoinKind::Full => left.sources.iter().chain(&right.sources).copied().collect(),
+            _ => Vec::new(),
+        };
+        left.sources.extend(first_right);
+        if let Some(on) = on {
+            let on = self.rewrite(&left, on)?;
+            match on.kind() {
+                RxKind::All(list) => condition.splice(0..0, list.iter().cloned()).for_each(drop),
+                _ => condition.insert(0, on),
+            }
+        }
+        for place in filled {
+            if let Some(source) = self.sources.get_mut(place) {
+                source.nullable = true;
+            }
+        }
+        left.joins.push(Join { kind, on: condition });
+        Ok(left)
+    }
+
+    /// Whether the database does a full join with this condition by itself.
+    ///
+    /// SQL: PostgreSQL takes only conditions that it can hash or merge: an equality between the two sides must be among them.
+    pub(super) fn joins_fully(&self, on: Option<&Rx>, left: &Node) -> bool {
+        if !self.caps.full_join_needs_equality {
+            return self.caps.full_join;
+        }
+        let mut ours = Vec::new();
+        scans_of(left, &mut ours);
+        let Some(on) = on else { return false };
+        match on.kind() {
+            RxKind::All(list) => list.iter().any(|one| self.matches_sides(one, &ours)),
+            _ => self.matches_sides(on, &ours),
+        }
+    }
+
+    fn matches_sides(&self, condition: &Rx, left: &[ScanId]) -> bool {
+        let RxKind::Compare(Comparison::Equal, one, other) = condition.kind() else { return false };
+        let comparable = match (one.sql_type(), other.sql_type()) {
+            (Some(one), Some(other)) => match one.family() {
+                Family::Json | Family::Array => false,
+                Family::Timestamp => one == other,
+                family => family == other.family(),
+            },
+            _ => false,
+        };
+        comparable && matches!((self.side(one, left), self.side(other, left)), (Some(a), Some(b)) if a != b)
+    }
+
+    /// True for an expression over the left side alone, false for one over the right side alone.
+    fn side(&self, rx: &Rx, left: &[ScanId]) -> Option<bool> {
+        if let RxKind::Column(id) = rx.kind() {
+            let info = self.facts.columns.get(*id)?;
+            // A column that counts or is constant belongs to no table that could be told.
+            let bases = if info.scan.is_some() { std::slice::from_ref(id) } else { &info.lineage };
+            let mut sides = bases
+                .iter()
+                .map(|base| self.facts.columns.get(*base).and_then(|info| info.scan).map(|scan| left.contains(&scan)));
+            let first = sides.next()??;
+            return sides.all(|side| side == Some(first)).then_some(first);
+        }
+        let mut found: Option<Option<bool>> = None;
+        crate::schema::each_operand(rx.kind(), &mut |operand| {
+            if matches!(operand.kind(), RxKind::Bind(_)) {
+                return;
+            }
+            let side = self.side(operand, left);
+            found = Some(match found {
+                None => side,
+                Some(known) if known == side => side,
+                Some(_) => None,
+            });
+        });
+        found.flatten()
+    }
+
+    /// `left LEFT JOIN right UNION ALL (right that matches no left)`: what a full join is, row for row.
+    pub(super) fn full_join(&mut self, left: &Node, right: &Node, on: Option<&Rx>) -> Result<Block> {
+        let matched = self.join(left, right, JoinKind::Left, on)?;
+        let unmatched = self.exists_join(right, left, on, true)?;
+        let mut matched = matched;
+        let mut unmatched = unmatched;
+        matched.order.clear();
+        unmatched.order.clear();
+        let source = self.add_source(SourceKind::Union(vec![matched, unmatched]), None, None)?;
+        if let Some(source) = self.sources.get_mut(source) {
+            source.nullable = true;
+        }
+        Ok(Block { sources: vec![source], ..Block::default() })
+    }
+
+    pub(super) fn exists_join(&mut self, left: &Node, right: &Node, on: Option<&Rx>, negated: bool) -> Result<Block> {
+        let mut outer = self.fold(left)?;
+        if outer.limited() || outer.group.is_some() {
+            outer = self.wrap(outer)?;
+        }
+        let mut inner = self.fold(right)?;
+        if !inner.limited() {
+            inner.order.clear();
+            inner.distinct = None;
+        }
+        if !inner.plain() {
+            inner = self.wrap(inner)?;
+            inner.order.clear();
+        }
+        if let Some(on) = on {
+            let on = self.rewrite_in(&[&inner, &outer], on)?;
+            match on.kind() {
+                RxKind::All(list) => inner.filter.extend(list.iter().cloned()),
+                _ => inner.filter.push(on),
+            }
+        }
+        self.exists.push(inner);
+        let exists = RxKind::Exists { block: self.exists.len() - 1, negated };
+        outer.filter.push(Rx::new(exists, Some(SqlType::Bool), false));
+        Ok(outer)
+    }
+}
+
+fn scans_of(node: &Node, found: &mut Vec<ScanId>) {
+    match &node.kind {
+        NodeKind::Scan(scan) => found.push(*scan),
+        NodeKind::Filter(input, _)
+        | NodeKind::Extend(input, _)
+        | NodeKind::Sort(input, _)
+        | NodeKind::Distinct(input, _)
+        | NodeKind::Slice { input, .. }
+        | NodeKind::Aggregate { input, .. } => scans_of(input, found),
+        NodeKind::Join { left, right, .. } => {
+            scans_of(left, found);
+            scans_of(right, found);
+        }
+    }
+}
