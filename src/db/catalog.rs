@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, show_name};
 use crate::ident::Ident;
 use crate::query::{RawSource, RawSql};
 use crate::row::{SerdeSink, take_back};
-use crate::schema::{ColumnSchema, Schema, TableSchema};
+use crate::schema::{ColumnSchema, Schema, TableSchema, suggest};
 use crate::types::SqlType;
 
 impl<M: Mode> Database<M> {
@@ -144,7 +144,11 @@ impl Runner {
             let found = if missing { Schema::default() } else { self.read(schema.as_deref(), Some(name)).await? };
             if found.is_empty() {
                 self.core.recent.note_missing(schema.as_deref(), name);
-                let message = format!("there is no table {}, or the role may not see it", show_name(name));
+                let known = self.core.schema();
+                let names: Vec<&str> =
+                    known.tables().filter(|it| it.schema() == schema.as_deref()).map(TableSchema::name).collect();
+                let near = suggest(name, &names);
+                let message = format!("there is no table {}, or the role may not see it{near}", show_name(name));
                 return Err(Error::new(ErrorKind::Schema, "schema.unknown_table", message).with_table(name.clone()));
             }
             self.core.set_schema(|known| known.with(&found));

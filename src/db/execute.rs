@@ -100,7 +100,7 @@ impl Runner {
         sink: Box<dyn RowSink>,
     ) -> Result<(Box<dyn RowSink>, Done)> {
         let (flight, statement, care) = self.enter(plan, |query| query).await?;
-        flight.run(&statement, care, sink).await
+        flight.run(&statement, care, sink).await.map_err(|error| plan.explain(error).at(plan.location()))
     }
 
     /// Compiles a plan, asks the hooks and takes a session. `change` may turn the query into another, as EXPLAIN does.
@@ -111,7 +111,7 @@ impl Runner {
     ) -> Result<(InFlight, Statement, Care)> {
         let query = match Box::pin(self.prepare(&plan)).await {
             Ok(query) => change(query),
-            Err(error) => return Err(self.refused(&plan, error).await),
+            Err(error) => return Err(self.refused(&plan, error.at(plan.location())).await),
         };
         let raw = matches!(plan, Plan::Raw(_)) || matches!(plan, Plan::Frame(frame) if frame.has_raw());
         let care = Care {

@@ -1,5 +1,7 @@
 //! From what a caller built to a compiled query: the pure stages, and the reading of tables that they ask for.
 
+use std::panic::Location;
+
 use super::handle::Runner;
 use crate::compile::{CompiledQuery, Target, compile};
 use crate::dialect::Dialect;
@@ -11,6 +13,7 @@ use crate::statement::{HandleKind, StatementKind, TableAccess};
 use crate::token::{Segment, begins_transaction, controls_transaction, named_parameters};
 
 /// A plan of any kind.
+#[derive(Clone, Copy)]
 pub(super) enum Plan<'a> {
     Frame(&'a Frame),
     Raw(&'a RawText),
@@ -31,6 +34,79 @@ impl Plan<'_> {
                 WriteKind::Delete { .. } => StatementKind::Delete,
             },
         }
+    }
+
+    /// A failure in the words of the plan: PostgreSQL doesn't say which table it lacks.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        let tables = self.tables();
+        match (tables.as_slice(), error.table()) {
+            ([only], None) if error.code() == "db.unknown_table" => {
+                let message = format!("the database has no table {}", crate::error::show_name(&only.table));
+                let named = Error::new(error.kind(), "db.unknown_table", message).with_table(only.table.clone());
+                match error.sqlstate() {
+                    Some(sqlstate) => named.with_sqlstate(sqlstate),
+                    None => named,
+                }
+            }
+            _ => error,
+        }
+    }
+
+    /// How deep the stages will recurse: over verbs, and within one over an expression.
+    fn depth(&self) -> u32 {
+        match self {
+            Plan::Frame(frame) => {
+                let mut deepest = 0;
+                if frame.relation.size > 10_000 {
+                    // It will be refused before anything recurses.
+                    return 0;
+                }
+                let mut waiting = vec![&*frame.relation];
+                while let Some(relation) = waiting.pop() {
+                    deepest = deepest.max(relation.verb.expr_depth());
+                    if deepest > SHALLOW || relation.depth > SHALLOW {
+                        return u32::MAX;
+                    }
+                    if let Verb::Join { right, .. } = &relation.verb {
+                        waiting.push(right);
+                    }
+                    waiting.extend(relation.verb.input().map(std::convert::AsRef::as_ref));
+                }
+                deepest.saturating_add(frame.relation.depth)
+            }
+            Plan::Write(write) => match &write.kind {
+                WriteKind::Insert { .. } => 0,
+                WriteKind::Update { set, condition, .. } => {
+                    set.iter().map(|(_, expr)| expr).chain(condition).map(|expr| expr.0.depth).max().unwrap_or(0)
+                }
+                WriteKind::Delete { condition, .. } => condition.as_ref().map_or(0, |expr| expr.0.depth),
+            },
+            Plan::Raw(_) | Plan::Catalog(_) => 0,
+        }
+    }
+
+    /// Where the caller wrote it: the last verb of a chain.
+    pub(super) fn location(&self) -> &'static Location<'static> {
+        match self {
+            Plan::Frame(frame) => frame.relation.location,
+            Plan::Raw(text) | Plan::Catalog(text) => text.location,
+            Plan::Write(write) => write.location,
+        }
+    }
+
+    /// Where the caller named `table`.
+    fn location_of(&self, table: &str) -> &'static Location<'static> {
+        let Plan::Frame(frame) = self else { return self.location() };
+        let mut waiting = vec![&*frame.relation];
+        while let Some(relation) = waiting.pop() {
+            match &relation.verb {
+                Verb::Table(name) if name.name.as_str() == table => return relation.location,
+                Verb::Join { right, .. } => waiting.push(right),
+                _ => {}
+            }
+            waiting.extend(relation.verb.input().map(std::convert::AsRef::as_ref));
+        }
+        self.location()
     }
 
     /// The tables that a refused plan named, so that hooks see what was tried.
@@ -57,8 +133,10 @@ impl Plan<'_> {
 
 fn tables_of(relation: &Relation, names: &mut Vec<String>) {
     let mut waiting = vec![relation];
+    let mut steps = 0;
     while let Some(relation) = waiting.pop() {
-        if names.len() == 64 {
+        steps += 1;
+        if names.len() == 64 || steps == 10_000 {
             return;
         }
         if let Verb::Table(table) = &relation.verb {
@@ -113,8 +191,38 @@ fn clean(name: &str) -> String {
     crate::error::show_name(name).trim_matches('`').to_owned()
 }
 
+/// How deep a plan may be for the stack of whoever compiles it: a tokio thread has 2 MiB, and the frames of a debug build are
+/// large.
+const SHALLOW: u32 = 40;
+
+/// The stack of the thread that compiles a deeper one; memory is taken as far as it is used.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
 /// The pure stages in a row.
 pub(super) fn compile_plan(
+    plan: &Plan<'_>,
+    schema: &Schema,
+    policy: &Policy,
+    handle: HandleKind,
+    target: Target,
+) -> Result<CompiledQuery> {
+    if plan.depth() <= SHALLOW {
+        return compile_here(plan, schema, policy, handle, target);
+    }
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || compile_here(plan, schema, policy, handle, target))
+            .ok()
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_else(|| {
+                let message = "the plan is deep and the machine refused a thread to compile it; try again later";
+                Err(Error::new(ErrorKind::Limit, "limit.thread", message))
+            })
+    })
+}
+
+fn compile_here(
     plan: &Plan<'_>,
     schema: &Schema,
     policy: &Policy,
@@ -160,7 +268,11 @@ impl Runner {
                 Err(error) => error,
             };
             if error.kind() == ErrorKind::SchemaNeeded {
-                self.read_tables(error.needs()).await?;
+                let read = self.read_tables(error.needs()).await;
+                read.map_err(|error| match error.table().map(str::to_owned) {
+                    Some(table) => error.at(plan.location_of(&table)),
+                    None => error,
+                })?;
             } else if error.code() == "schema.unknown_column" && !refreshed && !schema.is_empty() {
                 // The table may have got the column since it was read.
                 refreshed = true;

@@ -57,7 +57,7 @@ impl std::fmt::Display for QueryText {
 /// `Database`), and `Decode` for a value that doesn't fit its type.
 impl Frame {
     fn runner(&self) -> Result<Arc<Runner>> {
-        Runner::of(self.origin.as_ref())
+        Runner::of(self.origin.as_ref()).map_err(|error| error.at(self.relation.location))
     }
 
     /// All rows, in memory. They print as a table.

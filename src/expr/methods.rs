@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::operand::{IntoExpr, Operand};
 use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
-use crate::error::{Error, ErrorKind, show_name};
+use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::types::SqlType;
 use crate::value::{Bind, ToValue};
@@ -201,7 +201,7 @@ impl Expr {
             _ => Expr::invalid(Error::new(
                 ErrorKind::Plan,
                 "expr.of",
-                format!("only a column belongs to a relation; write `col(..).of({})`", show_name(relation)),
+                "only a column belongs to a relation; write `.of(..)` directly after `col(..)`",
             )),
         }
     }

@@ -98,13 +98,14 @@ impl Frame {
         let origin = self.origin.clone().or_else(|| right.origin.clone());
         let foreign = matches!((&self.origin, &right.origin), (Some(left), Some(right)) if !left.is(right));
         let depth = self.relation.depth.max(right.relation.depth).saturating_add(1);
+        let size = self.relation.size.saturating_add(right.relation.size).saturating_add(1);
         let verb = if foreign {
             let message = "the joined frames belong to two handles; read one side first and join what it gave";
             Verb::Invalid(Some(self.relation), Error::new(ErrorKind::Plan, "join.two_databases", message))
         } else {
             Verb::Join { left: self.relation, right: right.relation, kind, on }
         };
-        Frame { relation: Arc::new(Relation { verb, location: Location::caller(), depth }), origin }
+        Frame { relation: Arc::new(Relation { verb, location: Location::caller(), depth, size }), origin }
     }
 
     /// Rows of both relations that match; SQL text: `INNER JOIN … ON …`.

@@ -55,6 +55,8 @@ pub(crate) struct Relation {
     pub(crate) location: &'static Location<'static>,
     /// How many verbs stand below, so that a chain too long is refused before anything recurses.
     pub(crate) depth: u32,
+    /// How many verbs it is made of, each counted as often as it is used: a join of a frame with itself doubles it.
+    pub(crate) size: u32,
 }
 
 pub(crate) enum Verb {
@@ -124,14 +126,14 @@ impl Frame {
             Ok(name) => Verb::Table(name),
             Err(error) => Verb::Invalid(None, error),
         };
-        Frame { relation: Arc::new(Relation { verb, location: Location::caller(), depth: 1 }), origin }
+        Frame { relation: Arc::new(Relation { verb, location: Location::caller(), depth: 1, size: 1 }), origin }
     }
 
     /// The next relation. `make` gets the current one.
     #[track_caller]
     fn then(self, make: impl FnOnce(Arc<Relation>) -> Verb) -> Frame {
-        let depth = self.relation.depth.saturating_add(1);
-        let relation = Relation { verb: make(self.relation), location: Location::caller(), depth };
+        let (depth, size) = (self.relation.depth.saturating_add(1), self.relation.size.saturating_add(1));
+        let relation = Relation { verb: make(self.relation), location: Location::caller(), depth, size };
         Frame { relation: Arc::new(relation), origin: self.origin }
     }
 
@@ -217,6 +219,22 @@ impl Verb {
             | Verb::Distinct(input)
             | Verb::As(input, _) => Some(input),
             Verb::Invalid(input, _) => input.as_ref(),
+        }
+    }
+
+    /// The deepest of the verb's expressions.
+    pub(crate) fn expr_depth(&self) -> u32 {
+        let of = |list: &[Expr]| list.iter().map(|expr| expr.0.depth).max().unwrap_or(0);
+        match self {
+            Verb::Select(_, list) => of(list),
+            Verb::Where(_, expr) | Verb::WithColumn(_, _, expr) => expr.0.depth,
+            Verb::Join { on, .. } => match &on.condition {
+                Matching::Condition(expr) => expr.0.depth,
+                _ => 0,
+            },
+            Verb::Aggregate { keys, aggregates, .. } => of(keys).max(of(aggregates)),
+            Verb::OrderBy(_, keys) => keys.iter().map(|key| key.expr.0.depth).max().unwrap_or(0),
+            _ => 0,
         }
     }
 

@@ -24,6 +24,7 @@ pub(crate) use resolved::{
     Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, RxKind,
     ScanId, ScanSource, SortColumn, each_operand, map_operands,
 };
+pub(crate) use scope::suggest;
 
 /// Tables and their columns, as the database's catalogue or `table!` declares them. Cheap to clone.
 ///

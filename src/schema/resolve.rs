@@ -21,6 +21,9 @@ use crate::value::Bind;
 /// How many verbs a chain may have: later stages recurse over them.
 const MAX_VERBS: u32 = 250;
 
+/// How many verbs all joined frames may have together.
+const MAX_SIZE: u32 = 5_000;
+
 /// Cuts raw text at its parameters: the tokenizer, which knows the dialect, given by the caller of this stage.
 pub(crate) type Segmenter<'a> = &'a dyn Fn(&RawText) -> Result<RawStatement>;
 
@@ -30,7 +33,12 @@ pub(crate) type Segmenter<'a> = &'a dyn Fn(&RawText) -> Result<RawStatement>;
 ///
 /// All mistakes of the chain at once; or [`ErrorKind::SchemaNeeded`] with the tables whose columns the plan depends on.
 pub(crate) fn resolve_frame(frame: &Frame, schema: &Schema, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
-    check_depth(frame.relation.depth, MAX_VERBS, "the chain")?;
+    let depth = check_depth(frame.relation.depth, MAX_VERBS, "the chain");
+    depth.map_err(|error| error.at(frame.relation.location))?;
+    if frame.relation.size > MAX_SIZE {
+        let message = format!("the joined frames have more than {MAX_SIZE} verbs in all; split the statement");
+        return Err(Error::new(ErrorKind::Limit, "limit.verbs", message).at(frame.relation.location));
+    }
     let mut resolver = Resolver::new(schema, segment);
     let resolved = resolver.relation(&frame.relation);
     let (root, scope) = match resolved {
@@ -191,10 +199,12 @@ impl<'a> Resolver<'a> {
             }
             Verb::Limit(input, rows) => {
                 let (node, scope) = self.relation(input)?;
+                self.or_note(check_rows(*rows), relation)?;
                 Ok((NodeKind::Slice { input: Box::new(node), limit: Some(*rows), offset: 0 }.node(), scope))
             }
             Verb::Offset(input, rows) => {
                 let (node, scope) = self.relation(input)?;
+                self.or_note(check_rows(*rows), relation)?;
                 Ok((NodeKind::Slice { input: Box::new(node), limit: None, offset: *rows }.node(), scope))
             }
             Verb::Distinct(input) => {
@@ -368,8 +378,8 @@ impl<'a> Resolver<'a> {
                 visible.extend(scope.visible.iter().cloned());
                 continue;
             }
-            let name = implied_name(expr)?;
             let rx = self.expr(expr, &scope, place)?;
+            let name = implied_name(expr)?;
             let id = self.define(rx, &name, &mut defined);
             let same = scope.visible.iter().chain(&scope.hidden).find(|item| item.id == id);
             visible.push(Item {
@@ -424,9 +434,9 @@ impl<'a> Resolver<'a> {
                 key_scope.visible.extend(scope.visible.iter().cloned());
                 continue;
             }
-            let name = implied_name(expr)?;
             let place = Place { use_for: Use::Group, aggregates: Aggregates::Forbidden("group_by") };
             let rx = self.expr(expr, &scope, place)?;
+            let name = implied_name(expr)?;
             let id = self.define(rx, &name, &mut defined);
             let relation = scope
                 .visible
@@ -439,9 +449,9 @@ impl<'a> Resolver<'a> {
         let mut aggregates = Vec::new();
         let mut visible = key_scope.visible.clone();
         for expr in list {
-            let name = implied_name(expr)?;
             let place = Place { use_for: Use::Output, aggregates: Aggregates::Allowed { keys: &key_scope } };
             let rx = self.expr(expr, &scope, place)?;
+            let name = implied_name(expr)?;
             let before = aggregates.len();
             let id = self.define(rx, &name, &mut aggregates);
             if aggregates.len() == before {
@@ -637,6 +647,17 @@ impl<'a> Resolver<'a> {
             self.access.record(Use::Output, item.id, &self.columns);
         }
         Output::Columns(scope.visible.iter().map(|item| (item.name.clone(), item.id)).collect())
+    }
+}
+
+/// Databases count rows in 64 bits with a sign.
+fn check_rows(rows: u64) -> Result<()> {
+    match i64::try_from(rows) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let message = format!("a limit or offset is at most {}", i64::MAX);
+            Err(Error::new(ErrorKind::Limit, "limit.rows", message))
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::value::{Bind, Value};
 const MAX_DEPTH: u32 = 200;
 
 /// How many nodes one statement's expressions may have.
-const MAX_NODES: usize = 20_000;
+const MAX_NODES: usize = 50_000;
 
 /// Where an expression stands.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ impl Resolver<'_> {
     /// An expression that must be a condition.
     pub(super) fn condition(&mut self, expr: &Expr, scope: &Scope, place: Place<'_>) -> Result<Rx> {
         let rx = self.expr(expr, scope, place)?;
-        require_bool(&rx)?;
+        self.require_bool(&rx)?;
         Ok(rx)
     }
 
@@ -69,7 +69,7 @@ impl Resolver<'_> {
             Kind::Alias(inner, _) => self.walk(inner, scope, place),
             Kind::Not(inner) => {
                 let inner = self.walk(inner, scope, place)?;
-                require_bool(&inner)?;
+                self.require_bool(&inner)?;
                 let nullable = inner.nullable();
                 Ok(Rx::new(RxKind::Not(inner), Some(SqlType::Bool), nullable))
             }
@@ -183,8 +183,8 @@ impl Resolver<'_> {
     fn negate(&mut self, inner: &Expr, scope: &Scope, place: Place<'_>) -> Result<Rx> {
         let inner = self.walk(inner, scope, place)?;
         let sql_type = inner.sql_type();
-        if let Some(found) = sql_type.filter(|found| found.family() != Family::Number) {
-            return Err(typing::wrong("`-`", "a number", found));
+        if sql_type.is_some_and(|found| found.family() != Family::Number) {
+            return Err(typing::wrong("`-`", "a number", &self.described(&inner)));
         }
         let nullable = inner.nullable();
         let sql_type = sql_type.map(|number| if number.is_integer() { SqlType::Int64 } else { number });
@@ -222,13 +222,12 @@ impl Resolver<'_> {
                 _ => "numbers",
             };
             let odd = |rx: &Rx| {
-                rx.sql_type()
-                    .filter(|found| found.family() != Family::Number || (wanted == "integers" && !found.is_integer()))
+                rx.sql_type().is_some_and(|found| {
+                    found.family() != Family::Number || (wanted == "integers" && !found.is_integer())
+                })
             };
-            match odd(&left).or_else(|| odd(&right)) {
-                Some(found) => typing::wrong(&symbol, wanted, found),
-                None => typing::clash(&symbol, left.sql_type(), right.sql_type()),
-            }
+            let found = if odd(&left) { &left } else { &right };
+            typing::wrong(&symbol, wanted, &self.described(found))
         })?;
         if let (Arithmetic::Divide | Arithmetic::IntegerDivide | Arithmetic::Modulo, RxKind::Bind(id)) =
             (operation, right.kind())
@@ -262,7 +261,7 @@ impl Resolver<'_> {
             self.need_types(&[&left, &right], "comparing two columns")?;
         }
         if !typing::comparable(left.sql_type(), right.sql_type()) {
-            return Err(typing::clash("a comparison", left.sql_type(), right.sql_type()));
+            return Err(typing::clash("a comparison", &self.described(&left), &self.described(&right)));
         }
         let nullable = left.nullable() || right.nullable();
         Ok(Rx::new(RxKind::Compare(comparison, left, right), Some(SqlType::Bool), nullable))
@@ -272,7 +271,7 @@ impl Resolver<'_> {
         let mut resolved = Vec::with_capacity(list.len());
         for condition in list {
             let rx = self.walk(condition, scope, place)?;
-            require_bool(&rx)?;
+            self.require_bool(&rx)?;
             resolved.push(rx);
         }
         Ok(conjunction(resolved, all))
@@ -290,7 +289,7 @@ impl Resolver<'_> {
             _ => list_type,
         };
         if !typing::comparable(operand.sql_type(), Some(element)) {
-            return Err(typing::clash("`in_`", operand.sql_type(), Some(list_type)));
+            return Err(typing::clash("`in_`", &self.described(&operand), &format!("a list of {list_type}")));
         }
         let nullable = operand.nullable() || list.iter().any(|bind| bind.value.is_null());
         let list: Vec<Bind> =
@@ -309,7 +308,7 @@ impl Resolver<'_> {
         let high = self.adapt(high, operand.sql_type());
         for bound in [&low, &high] {
             if !typing::comparable(operand.sql_type(), bound.sql_type()) {
-                return Err(typing::clash("`between`", operand.sql_type(), bound.sql_type()));
+                return Err(typing::clash("`between`", &self.described(&operand), &self.described(bound)));
             }
         }
         let nullable = operand.nullable() || low.nullable() || high.nullable();
@@ -317,8 +316,8 @@ impl Resolver<'_> {
     }
 
     fn like(&mut self, operand: Rx, pattern: Pattern, text: &str, negated: bool) -> Result<Rx> {
-        if let Some(found) = operand.sql_type().filter(|found| *found != SqlType::Text) {
-            return Err(typing::wrong("a pattern", "text", found));
+        if operand.sql_type().is_some_and(|found| found != SqlType::Text) {
+            return Err(typing::wrong("a pattern", "text", &self.described(&operand)));
         }
         let escaped = match pattern {
             Pattern::Like => {
@@ -344,7 +343,7 @@ impl Resolver<'_> {
         let mut results = Vec::with_capacity(arms.len() + 1);
         for (condition, result) in arms {
             let condition = self.walk(condition, scope, place)?;
-            require_bool(&condition)?;
+            self.require_bool(&condition)?;
             conditions.push(condition);
             results.push(self.walk(result, scope, place)?);
         }
@@ -383,8 +382,10 @@ impl Resolver<'_> {
         let list: Vec<Rx> = list.into_iter().map(|rx| self.adapt(rx, leading)).collect();
         let mut sql_type = None;
         for rx in &list {
-            sql_type =
-                typing::common(sql_type, rx.sql_type()).map_err(|()| typing::clash(what, sql_type, rx.sql_type()))?;
+            sql_type = typing::common(sql_type, rx.sql_type()).map_err(|()| {
+                let first = list.iter().find(|rx| rx.sql_type().is_some()).unwrap_or(rx);
+                typing::clash(what, &self.described(first), &self.described(rx))
+            })?;
         }
         let unknown = list.iter().any(|rx| rx.sql_type().is_none() && !matches!(rx.kind(), RxKind::Null));
         Ok((list, if unknown { None } else { sql_type }))
@@ -426,10 +427,13 @@ impl Resolver<'_> {
                 return Err(Error::new(ErrorKind::Plan, "agg.nested", message));
             }
             Aggregates::Forbidden(verb) => {
-                let message = format!(
-                    "`{}` is an aggregate and can't stand in `{verb}`; write it in `.agg(..)`, and filter or sort by its name after it",
-                    function.name()
-                );
+                let instead = match verb {
+                    "set" => "read it first, and set the value",
+                    "where_" => "write it in `.agg(..)`, and filter by its name after it",
+                    "order_by" => "write it in `.agg(..)`, and sort by its name after it",
+                    _ => "write it in `.agg(..)`",
+                };
+                let message = format!("`{}` is an aggregate and can't stand in `{verb}`; {instead}", function.name());
                 return Err(Error::new(ErrorKind::Plan, "agg.misplaced", message));
             }
         }
@@ -442,7 +446,8 @@ impl Resolver<'_> {
         let (sql_type, nullable) = match (function, operand_type) {
             (Aggregate::Count | Aggregate::CountDistinct, _) => (Some(SqlType::Int64), false),
             (Aggregate::Sum | Aggregate::Avg, Some(found)) if found.family() != Family::Number => {
-                return Err(typing::wrong(&format!("`{}`", function.name()), "a number", found));
+                let found = operand.as_ref().map_or_else(|| found.to_string(), |operand| self.described(operand));
+                return Err(typing::wrong(&format!("`{}`", function.name()), "a number", &found));
             }
             (Aggregate::Avg, _) => (Some(SqlType::Float64), true),
             (Aggregate::Sum, found) => (
@@ -460,11 +465,36 @@ impl Resolver<'_> {
                     Family::Bool | Family::Json | Family::Uuid | Family::Array | Family::Bytes
                 ) =>
             {
-                return Err(typing::wrong(&format!("`{}`", function.name()), "numbers, text or times", found));
+                let found = operand.as_ref().map_or_else(|| found.to_string(), |operand| self.described(operand));
+                return Err(typing::wrong(&format!("`{}`", function.name()), "numbers, text or times", &found));
             }
             (Aggregate::Min | Aggregate::Max, found) => (found, true),
         };
         Ok(Rx::new(RxKind::Aggregate { function, operand }, sql_type, nullable))
+    }
+
+    fn require_bool(&self, rx: &Rx) -> Result<()> {
+        if rx.sql_type().is_none_or(|found| found == SqlType::Bool) {
+            return Ok(());
+        }
+        let message = format!(
+            "a condition is boolean, and not {}; compare it, as in `.eq(..)` or `.is_not_null()`",
+            self.described(rx)
+        );
+        Err(Error::new(ErrorKind::Type, "type.condition", message))
+    }
+
+    /// An operand for a message: a column by its name, anything else by its type.
+    fn described(&self, rx: &Rx) -> String {
+        let sql_type = rx.sql_type().map_or_else(|| "an unknown type".to_owned(), |sql_type| sql_type.to_string());
+        match rx.kind() {
+            RxKind::Column(id) => match self.columns.get(*id) {
+                Some(info) => format!("{:?} ({sql_type})", info.name),
+                None => sql_type,
+            },
+            RxKind::Bind(_) => format!("a value ({sql_type})"),
+            _ => format!("an expression ({sql_type})"),
+        }
     }
 
     /// Asks for the columns of the tables that untyped operands come from.
@@ -563,17 +593,6 @@ pub(super) fn conjunction(mut list: Vec<Rx>, all: bool) -> Rx {
         (false, false) => RxKind::Any(list),
     };
     Rx::new(kind, Some(SqlType::Bool), nullable)
-}
-
-fn require_bool(rx: &Rx) -> Result<()> {
-    match rx.sql_type() {
-        None | Some(SqlType::Bool) => Ok(()),
-        Some(found) => Err(Error::new(
-            ErrorKind::Type,
-            "type.condition",
-            format!("a condition is boolean, and this is {found}; compare it, as in `.eq(..)` or `.is_not_null()`"),
-        )),
-    }
 }
 
 /// The name that a projection has without `as_`: its column's, or its aggregate's.

@@ -128,7 +128,7 @@ fn unique(list: &[Item], relation: Option<&Ident>, name: &Ident) -> Result<Optio
 }
 
 /// `; did you mean …`, or what there is when nothing is near.
-pub(super) fn suggest(name: &str, known: &[&str]) -> String {
+pub(crate) fn suggest(name: &str, known: &[&str]) -> String {
     let near = nearest(name, known.iter().copied());
     let quote = |names: &[&str]| names.iter().map(|name| crate::error::show_name(name)).collect::<Vec<_>>().join(", ");
     if !near.is_empty() {

@@ -89,20 +89,15 @@ fn scale(number: SqlType) -> Option<u8> {
     }
 }
 
-pub(super) fn clash(what: &str, left: Option<SqlType>, right: Option<SqlType>) -> Error {
-    let name = |side: Option<SqlType>| side.map_or_else(|| "an unknown type".to_owned(), |side| side.to_string());
-    Error::new(
-        ErrorKind::Type,
-        "type.clash",
-        format!(
-            "{what} has {} on one side and {} on the other; write a value of the other's type, or convert one with `.cast(..)`",
-            name(left),
-            name(right)
-        ),
-    )
+/// `left` and `right` say what stands on the two sides, as in "`note` (text)".
+pub(super) fn clash(what: &str, left: &str, right: &str) -> Error {
+    let message = format!(
+        "{what} has {left} on one side and {right} on the other; write a value of the other's type, or convert one with `.cast(..)`"
+    );
+    Error::new(ErrorKind::Type, "type.clash", message)
 }
 
-pub(super) fn wrong(what: &str, wanted: &str, found: SqlType) -> Error {
+pub(super) fn wrong(what: &str, wanted: &str, found: &str) -> Error {
     Error::new(
         ErrorKind::Type,
         "type.wrong",

@@ -19,6 +19,8 @@ mod faults;
 mod hooks;
 mod properties;
 mod read_only;
+mod errors;
+mod limits;
 mod servers;
 mod source_rules;
 mod support;

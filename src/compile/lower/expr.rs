@@ -17,6 +17,9 @@ use crate::value::{Bind, Value};
 /// Up to here a list is written out with one bind a value, where there are no arrays.
 const MAX_LISTED: usize = 100;
 
+/// Texts of up to this many bytes are short enough for a VARCHAR of a list.
+const MAX_SHORT: usize = 255;
+
 /// Up to here a chain of AND is written in the order given, left to right; a longer one as a balanced tree, because the
 /// renderer recurses into it.
 const MAX_FLAT: usize = 32;
@@ -308,10 +311,14 @@ impl Lowering<'_> {
         }
         let exact = self.caps.loose_text && element == SqlType::Text && !operand.0.binary_text;
         let operator = if negated { BinOper::NotIn } else { BinOper::In };
-        let values = match self.json_list(list) {
-            Some(json) => self.unnested(json, element),
-            None => Expr::Tuple(list.iter().map(|place| place_of(*place)).collect()),
-        };
+        if let Some(json) = self.json_list(list) {
+            let short = |bind: &Bind| !matches!(&bind.value, Value::Text(text) if text.len() > MAX_SHORT);
+            let short = list.iter().filter_map(|place| self.binds.get(*place)).all(short);
+            let values = self.unnested(json, element, short);
+            let left = if exact { self.collated(left) } else { left };
+            return Ok(binary(left, operator, values));
+        }
+        let values = Expr::Tuple(list.iter().map(|place| place_of(*place)).collect());
         if !exact {
             return Ok(binary(left, operator, values));
         }
@@ -357,7 +364,7 @@ impl Lowering<'_> {
     }
 
     /// The values of a JSON list as a subquery.
-    fn unnested(&mut self, json: usize, element: SqlType) -> Expr {
+    fn unnested(&mut self, json: usize, element: SqlType, short: bool) -> Expr {
         if self.target.dialect == Dialect::Sqlite {
             // SQL: SQLite, "JSON Functions" 4.25: json_each.
             let mut values = Query::select();
@@ -376,6 +383,13 @@ impl Lowering<'_> {
             Family::Timestamp => "DATETIME(6)",
             // Else it has the database's own character set, which may lack some of the characters.
             _ => "LONGTEXT CHARACTER SET utf8mb4",
+        };
+        // A column that MariaDB can hash; it would read the whole list for each row to compare with a LONGTEXT.
+        let sql_type = match self.caps.binary_collation {
+            Some(collation) if short && sql_type.starts_with("LONGTEXT") => {
+                format!("VARCHAR({MAX_SHORT}) CHARACTER SET utf8mb4 COLLATE {collation}")
+            }
+            _ => sql_type.to_owned(),
         };
         let mark = self.fragment(vec![
             Fragment::Text("(SELECT `value` FROM JSON_TABLE(".to_owned()),
