@@ -145,7 +145,8 @@ impl<'a> Folder<'a> {
             }
             Output::Columns(columns) => {
                 if let Some(distinct) = &block.distinct {
-                    let same = distinct.len() == columns.len() && columns.iter().all(|(_, id)| distinct.contains(id));
+                    let output = |id: &ColumnId| columns.iter().any(|(_, column)| column == id);
+                    let same = distinct.len() == columns.len() && distinct.iter().all(output);
                     if !same {
                         block = self.wrap(block)?;
                     }
@@ -354,7 +355,8 @@ impl<'a> Folder<'a> {
         // SQL: MariaDB's ONLY_FULL_GROUP_BY doesn't see that a key with COLLATE, or a condition, and its repetition are the same;
         // where placeholders have no numbers, no server can. There a computed key is a column of a block of its own.
         let plain = |rx: &Rx| matches!(rx.kind(), RxKind::Source { .. });
-        if !self.caps.sees_repeated_keys && !rewritten.iter().all(plain) {
+        // SQL: PostgreSQL refuses TRUE, FALSE and NULL as keys, and elsewhere a constant may be a column's position.
+        if rewritten.iter().any(is_constant) || (!self.caps.sees_repeated_keys && !rewritten.iter().all(plain)) {
             for (id, rx) in keys.iter().zip(rewritten.drain(..)) {
                 block.env.retain(|(known, _)| known != id);
                 block.env.push((*id, rx));
@@ -432,6 +434,15 @@ impl<'a> Folder<'a> {
         let info = self.facts.columns.get(id);
         self.caps.binary_collation.is_some()
             && info.is_some_and(|info| !info.binary_text && info.sql_type.is_none_or(|found| found == SqlType::Text))
+    }
+}
+
+/// A constant, or what is written as one: the only operand of a COALESCE.
+fn is_constant(rx: &Rx) -> bool {
+    match rx.kind() {
+        RxKind::Bind(_) | RxKind::Null | RxKind::True | RxKind::False => true,
+        RxKind::Coalesce(list) => matches!(list.as_slice(), [only] if is_constant(only)),
+        _ => false,
     }
 }
 

@@ -153,7 +153,9 @@ impl Lowering<'_> {
         }
         let narrow = |rx: &Rx| matches!(rx.sql_type(), Some(SqlType::Int16 | SqlType::Int32));
         let both_narrow = narrow(left) && narrow(right);
-        let is_literal = matches!(right.kind(), RxKind::Bind(_));
+        // A constant zero beside the operator was refused; one that came in as a column's value was not.
+        let is_safe = matches!(right.kind(), RxKind::Bind(place)
+            if self.binds.get(*place).is_some_and(|bind| !is_zero(&bind.value)));
         let mut a = self.expr(left, qualify)?;
         let mut b = self.expr(right, qualify)?;
         if dialect == Dialect::Postgres {
@@ -182,7 +184,7 @@ impl Lowering<'_> {
             }
         }
         let divides = matches!(operation, Arithmetic::Divide | Arithmetic::IntegerDivide | Arithmetic::Modulo);
-        if divides && self.caps.zero_divisor_fails && !is_literal {
+        if divides && self.caps.zero_divisor_fails && !is_safe {
             let zero = self.constant(Value::Int(0), SqlType::Int64);
             b = function(Function::Nullif).args([b, place_of(zero)]).into();
         }
@@ -539,6 +541,16 @@ fn text_name(dialect: Dialect) -> &'static str {
 
 fn is_bind(rx: &Rx) -> bool {
     matches!(rx.kind(), RxKind::Bind(_))
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Int(number) => *number == 0,
+        Value::Float(number) => *number == 0.0,
+        Value::Decimal(number) => number.is_zero(),
+        Value::UInt(_) => false,
+        _ => true,
+    }
 }
 
 fn is_text(rx: &Rx) -> bool {
