@@ -175,10 +175,28 @@ impl<T: ColumnType> Operand for Column<T> {
         self.expr()
     }
 }
-impl<T: ColumnType> OperandFor<T::Family> for Column<T> {}
+impl<T: ColumnType, F> OperandFor<F> for Column<T> where T::Family: SameFamily<F> {}
+impl<T: ColumnType> Summable for Column<T> where T::Family: NumberFamily {}
 impl<T: ColumnType> IntoExpr for Column<T> {
     fn into_expr(self) -> Expr {
         self.expr()
     }
 }
-impl<T: ColumnType<Family = family::Number>> Summable for Column<T> {}
+
+/// Families of columns that compare with each other. The traits are there for their messages: an associated type that
+/// differs would be told in the compiler's own words.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a column of {Self} does not fit a column of {F}",
+    note = "compare like with like, or convert one side with `.cast(..)`"
+)]
+pub trait SameFamily<F> {}
+impl<F> SameFamily<F> for F {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`sum` and `avg` take numbers, and this is a column of {Self}",
+    note = "count it with `count(..)`, or take `min(..)` or `max(..)` of it"
+)]
+pub trait NumberFamily {}
+impl NumberFamily for family::Number {}

@@ -1,0 +1,14 @@
+//! Raw SQL stands in the program: what is made at run time may hold a user's value.
+
+use portcullis::{Database, ReadOnly};
+
+async fn ask(db: &Database<ReadOnly>, name: &str) {
+    let _ = db.sql(name); //~ `name` escapes the function body
+}
+
+fn made(db: &Database<ReadOnly>, name: &str) {
+    let text = format!("SELECT * FROM users WHERE name = '{name}'");
+    let _ = db.sql(&text); //~ `text` does not live long enough
+}
+
+fn main() {}
