@@ -94,3 +94,13 @@ impl<H: Hook> Hook for Arc<H> {
         (**self).after(cx, outcome).await;
     }
 }
+
+/// Keeps every event of the test process switched on. A place that is first reached while no thread listens would be remembered
+/// as switched off, and a test that listens on its own thread at that moment would hear nothing.
+#[cfg(test)]
+pub(crate) fn listen_always() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
+    });
+}

@@ -467,6 +467,7 @@ mod tests {
         let (buffer, log) = (Buffer::default(), Log::default());
         let taken = buffer.clone();
         let subscriber = tracing_subscriber::fmt().json().with_writer(move || taken.clone()).finish();
+        crate::hook::listen_always();
         tracing::subscriber::with_default(subscriber, || {
             let hooks = vec![
                 Probe::boxed("a", &log, Then::Allow, Then::Allow),

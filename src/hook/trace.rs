@@ -199,6 +199,7 @@ mod tests {
         let capture = Capture::default();
         let trace = TraceLayer::new();
         let subscriber = tracing_subscriber::registry().with(capture.clone());
+        crate::hook::listen_always();
         tracing::subscriber::with_default(subscriber, || {
             let caller = tracing::info_span!("caller");
             caller.in_scope(|| trace.before(cx).now_or_never().unwrap().unwrap());
@@ -288,6 +289,7 @@ mod tests {
     fn nothing_is_kept_without_a_subscriber() {
         let trace = TraceLayer::new();
         let cx = QueryContext::sample(StatementKind::Select);
+        crate::hook::listen_always();
         tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || {
             trace.before(&cx).now_or_never().unwrap().unwrap();
         });

@@ -308,6 +308,7 @@ async fn no_bound_value_is_in_any_payload() {
     let writer = logged.clone();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    crate::support::listen_always();
     let _guard = tracing::subscriber::set_default(subscriber);
     support::each(async |test| {
         test.execute_setup(&[

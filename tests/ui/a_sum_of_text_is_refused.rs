@@ -9,7 +9,7 @@ table! {
 fn main() {
     let _ = sum(orders::note); //~ `sum` and `avg` take numbers, and this is a column of portcullis::family::Text
     let _ = avg(orders::note); //~ `sum` and `avg` take numbers, and this is a column of portcullis::family::Text
-    let _ = sum("total"); //~ `sum` and `avg` take numbers, and `&str` is no column of numbers
+    let _ = sum("total"); //~ `sum` and `avg` take a column of numbers, and `&str` is none
     let _ = orders::id.like("7%"); //~ `like` exists
     let _ = orders::note + 1; //~ cannot add
 }

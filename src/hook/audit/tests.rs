@@ -437,6 +437,7 @@ fn tracing_sink_writes_to_a_subscriber_and_refuses_without_one() {
         let taken = taken.clone();
         tracing_subscriber::fmt().json().with_max_level(level).with_writer(move || taken.clone()).finish()
     };
+    crate::hook::listen_always();
     tracing::subscriber::with_default(subscriber(tracing::Level::INFO), || run(&audit).unwrap());
     let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     let events = records(&text);
@@ -449,6 +450,7 @@ fn tracing_sink_writes_to_a_subscriber_and_refuses_without_one() {
         .collect();
     assert_eq!(phases, ["gap", "intent", "completion"]);
 
+    crate::hook::listen_always();
     tracing::subscriber::with_default(subscriber(tracing::Level::WARN), || {
         assert_eq!(run(&audit).unwrap_err().code(), "audit.unavailable");
     });

@@ -144,6 +144,7 @@ async fn a_trace_is_a_line_an_event_and_holds_no_value() {
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().json().with_writer(json.clone()))
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(text.clone()));
+    crate::support::listen_always();
     let guard = tracing::subscriber::set_default(subscriber);
     let dsn = "sqlite::memory:".parse().unwrap();
     let db = Database::builder(dsn).hook(TraceLayer::new()).open_read_write().await.unwrap();

@@ -41,3 +41,12 @@ pub fn say(line: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{line}");
 }
+
+/// Keeps every event of the test process switched on. A place that is first reached while no thread listens would be remembered
+/// as switched off, and a test that listens on its own thread at that moment would hear nothing.
+pub fn listen_always() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
+    });
+}

@@ -261,6 +261,7 @@ async fn nothing_secret_is_logged_while_a_session_opens() {
     let writer = buffer.clone();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    crate::support::listen_always();
     let _guard = tracing::subscriber::set_default(subscriber);
     for server in running() {
         let database = server.create_database().await;
