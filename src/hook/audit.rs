@@ -157,9 +157,20 @@ impl AuditLayer {
                 return written.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
             }
         }
+        // Waiting for the lock puts the thread to sleep, and with it every other task that it could run meanwhile. A write
+        // takes some microseconds, so it is soon free.
+        for _ in 0..PATIENCE {
+            if !self.trail.sink.is_busy() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
         self.trail.write(now, &line, self.synced)
     }
 }
+
+/// How often a record gives way to other tasks while the sink is busy, before it waits for the sink.
+const PATIENCE: u32 = 16;
 
 impl AuditLog {
     /// The records so far, in the order written, each without its newline.

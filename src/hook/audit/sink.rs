@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use tracing::subscriber::NoSubscriber;
 
@@ -40,6 +40,15 @@ impl Sink {
 
     pub(super) fn is_file(&self) -> bool {
         matches!(self, Sink::File(_))
+    }
+
+    /// True while another thread writes.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            Sink::File(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+            Sink::Writer(writer) => matches!(writer.try_lock(), Err(TryLockError::WouldBlock)),
+            Sink::Tracing | Sink::Memory(_) => false,
+        }
     }
 
     /// Writes `line`, which ends in a newline, in whole or fails.
