@@ -17,7 +17,7 @@ use crate::value::{Bind, Value};
 /// Up to here a list is written out with one bind a value, where there are no arrays.
 const MAX_LISTED: usize = 100;
 
-/// Texts of up to this many bytes are short enough for a VARCHAR of a list.
+/// Texts of up to this many characters fit a VARCHAR that MariaDB can hash.
 const MAX_SHORT: usize = 255;
 
 /// Up to here a chain of AND is written in the order given, left to right; a longer one as a balanced tree, because the
@@ -313,11 +313,16 @@ impl Lowering<'_> {
         }
         let exact = self.caps.loose_text && element == SqlType::Text && !operand.0.binary_text;
         let operator = if negated { BinOper::NotIn } else { BinOper::In };
+        let left = if exact && list.len() > MAX_LISTED { self.collated(left) } else { left };
+        if element == SqlType::Text && self.target.dialect.is_mysql_family() && list.len() > MAX_LISTED {
+            // Two lists, whatever the values are: the text must not tell. Most often the second is empty.
+            let [short, long] = self.texts(list);
+            let (short, long) = (self.unnested(short, element, true), self.unnested(long, element, false));
+            let together = if negated { BinOper::And } else { BinOper::Or };
+            return Ok(binary(binary(left.clone(), operator, short), together, binary(left, operator, long)));
+        }
         if let Some(json) = self.json_list(list) {
-            let short = |bind: &Bind| !matches!(&bind.value, Value::Text(text) if text.len() > MAX_SHORT);
-            let short = list.iter().filter_map(|place| self.binds.get(*place)).all(short);
-            let values = self.unnested(json, element, short);
-            let left = if exact { self.collated(left) } else { left };
+            let values = self.unnested(json, element, false);
             return Ok(binary(left, operator, values));
         }
         let values = Expr::Tuple(list.iter().map(|place| place_of(*place)).collect());
@@ -345,6 +350,26 @@ impl Lowering<'_> {
         let array = self.bind(Value::Array(values), array_of(element));
         self.arrays.push((first, array));
         array
+    }
+
+    /// The texts of a list as two JSON texts: those that fit a short column, with NULL, and the others.
+    fn texts(&mut self, list: &[usize]) -> [usize; 2] {
+        let first = list.first().copied().unwrap_or_default();
+        if let Some((_, lists)) = self.text_lists.iter().find(|(known, _)| *known == first) {
+            return *lists;
+        }
+        let (mut short, mut long) = (Vec::new(), Vec::new());
+        for bind in list.iter().filter_map(|place| self.binds.get(*place)) {
+            match &bind.value {
+                Value::Text(text) if text.chars().count() > MAX_SHORT => long.push(text.as_str().into()),
+                Value::Text(text) => short.push(text.as_str().into()),
+                _ => short.push(serde_json::Value::Null),
+            }
+        }
+        let lists =
+            [short, long].map(|list| self.bind(Value::Text(serde_json::Value::Array(list).to_string()), SqlType::Text));
+        self.text_lists.push((first, lists));
+        lists
     }
 
     /// A long list as one JSON text, if JSON can hold every value exactly.
@@ -386,7 +411,7 @@ impl Lowering<'_> {
             // Else it has the database's own character set, which may lack some of the characters.
             _ => "LONGTEXT CHARACTER SET utf8mb4",
         };
-        // A column that MariaDB can hash; it would read the whole list for each row to compare with a LONGTEXT.
+        // With a LONGTEXT MariaDB reads the whole list for each row.
         let sql_type = match self.caps.binary_collation {
             Some(collation) if short && sql_type.starts_with("LONGTEXT") => {
                 format!("VARCHAR({MAX_SHORT}) CHARACTER SET utf8mb4 COLLATE {collation}")

@@ -38,6 +38,8 @@ pub(super) struct Lowering<'a> {
     fragments: Vec<Vec<Fragment>>,
     /// Lists that were turned into one bind: the list's first bind, and the new one.
     arrays: Vec<(usize, usize)>,
+    /// Lists of texts that were turned into two binds: the list's first bind, and the new ones.
+    text_lists: Vec<(usize, [usize; 2])>,
     /// Binds of our own, such as the 0 of a negation.
     constants: Vec<usize>,
 }
@@ -45,7 +47,16 @@ pub(super) struct Lowering<'a> {
 impl<'a> Lowering<'a> {
     pub(super) fn new(target: Target, folder: Folder<'a>, binds: Vec<Bind>) -> Lowering<'a> {
         let caps = Capabilities::of(target.dialect);
-        Lowering { target, caps, folder, binds, fragments: Vec::new(), arrays: Vec::new(), constants: Vec::new() }
+        Lowering {
+            target,
+            caps,
+            folder,
+            binds,
+            fragments: Vec::new(),
+            arrays: Vec::new(),
+            text_lists: Vec::new(),
+            constants: Vec::new(),
+        }
     }
 
     /// The text of a whole query, and the binds in the order of their placeholders.

@@ -37,6 +37,12 @@ async fn letter_by_letter(test: &TestDatabase) {
     let many = || (0..300).map(|n| format!("x{n}")).chain(["a".to_owned(), "b".to_owned()]).collect::<Vec<_>>();
     check(&db, ids(col("w").in_(many())), &["1", "3"]).await;
     check(&db, ids(col("w").not_in(many())), &["2", "4", "5", "6"]).await;
+    let long = || many().into_iter().chain([format!("a{}", "é".repeat(300))]).collect::<Vec<_>>();
+    check(&db, ids(col("w").in_(long())), &["1", "3"]).await;
+    check(&db, ids(col("w").not_in(long())), &["2", "4", "5", "6"]).await;
+    let with_null = || long().into_iter().map(Some).chain([None]).collect::<Vec<_>>();
+    check(&db, ids(col("w").in_(with_null())), &["1", "3"]).await;
+    check(&db, ids(col("w").not_in(with_null())), &[]).await;
     check(&db, ids(col("w").like("a%")), &["1", "5"]).await;
     check(&db, ids(col("w").like("_")), &["1", "2", "3", "4", "6"]).await;
     check(&db, ids(col("w").contains("á")), &["4"]).await;

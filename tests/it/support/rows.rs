@@ -1,5 +1,7 @@
 //! Rows as text, so that a test reads like the table it expects.
 
+use std::pin::Pin;
+
 use portcullis::{Database, Frame, Mode, Rows, Value};
 
 /// Rows as text, a line each, cells parted by a bar.
@@ -34,9 +36,10 @@ pub fn check<'a, M: Mode>(
     db: &'a Database<M>,
     frame: Frame,
     expected: &'a [&'a str],
-) -> impl Future<Output = ()> + use<'a, M> {
+) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
     let place = std::panic::Location::caller();
-    async move {
+    // In a box, so that a test of many checks stays small on its stack.
+    Box::pin(async move {
         let rows = frame.collect().await;
         let text = frame.to_sql().map(|text| text.sql().to_owned()).unwrap_or_else(|error| format!("{error:?}"));
         let place = format!("{place}, on {}:\n{text}", db.dialect());
@@ -44,7 +47,7 @@ pub fn check<'a, M: Mode>(
         assert_eq!(lines(&rows), expected, "{place}");
         let counted = frame.count().await.unwrap_or_else(|error| panic!("count: {error:?}\n{place}"));
         assert_eq!(counted, rows.len() as u64, "`count` gives another number of rows: {place}");
-    }
+    })
 }
 
 /// As [`check`], for rows that have no order.
@@ -53,9 +56,10 @@ pub fn check_any_order<'a, M: Mode>(
     db: &'a Database<M>,
     frame: Frame,
     expected: &'a [&'a str],
-) -> impl Future<Output = ()> + use<'a, M> {
+) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
     let place = std::panic::Location::caller();
-    async move {
+    // In a box, so that a test of many checks stays small on its stack.
+    Box::pin(async move {
         let rows = frame.collect().await;
         let text = frame.to_sql().map(|text| text.sql().to_owned()).unwrap_or_else(|error| format!("{error:?}"));
         let place = format!("{place}, on {}:\n{text}", db.dialect());
@@ -67,5 +71,5 @@ pub fn check_any_order<'a, M: Mode>(
         assert_eq!(found, expected, "{place}");
         let counted = frame.count().await.unwrap_or_else(|error| panic!("count: {error:?}\n{place}"));
         assert_eq!(counted, rows.len() as u64, "`count` gives another number of rows: {place}");
-    }
+    })
 }
