@@ -7,7 +7,7 @@ struct Card;
 impl ToValue for Card { //~ sealed
     const SQL_TYPE: SqlType = SqlType::Text;
     fn to_value(self) -> Value {
-        portcullis::Value::Null
+        Value::Null
     }
 }
 
