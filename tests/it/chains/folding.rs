@@ -511,8 +511,8 @@ async fn groups_fold_with_what_stands_before_and_after() {
             |from| from.t().group_by(lit(7).as_("k")).agg(count(all()).as_("n")),
             &["7|5"],
             &[
-                r#"SELECT ?1 AS "k", COUNT(*) AS "n" FROM "t" GROUP BY ?1"#,
-                r#"MariaDB: SELECT "k", COUNT(*) AS "n" FROM (SELECT ?1 AS "k" FROM "t") AS "t_2" GROUP BY "k""#,
+                // A constant as a key would be refused by one database and taken for a position by another.
+                r#"SELECT "k", COUNT(*) AS "n" FROM (SELECT ?1 AS "k" FROM "t") AS "t_2" GROUP BY "k""#,
             ],
         )
         .await;
