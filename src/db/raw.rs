@@ -8,7 +8,7 @@ use super::handle::Runner;
 use super::prepare::Plan;
 use super::stream::{RowStream, open_stream};
 use super::terminals::{at_most_one, exactly_one};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::query::RawSql;
 use crate::row::{CountSink, Row, Rows, RowsSink, SerdeSink, take_back};
 use crate::statement::HandleKind;
@@ -62,10 +62,16 @@ impl RawSql {
     pub async fn execute(&self) -> Result<u64> {
         let runner = self.runner()?;
         let result = runner.run(Plan::Raw(&self.text), Box::new(CountSink::new())).await;
-        if runner.core.kind == HandleKind::ReadWrite {
+        if runner.core.kind == HandleKind::ReadWrite && result.as_ref().err().is_none_or(may_have_run) {
             runner.core.forget_read_tables();
         }
         let (_, done) = result?;
         Ok(done.affected)
     }
+}
+
+/// False for what was refused before anything was sent.
+fn may_have_run(error: &Error) -> bool {
+    use ErrorKind::{Audit, Hook, Policy, Pool, RateLimited, RawSql};
+    !matches!(error.kind(), Audit | Hook | Policy | Pool | RateLimited | RawSql)
 }

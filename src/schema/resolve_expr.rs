@@ -148,6 +148,12 @@ impl Resolver<'_> {
             Found::Column(id) => id,
             Found::Open(scan) => self.open_column(scan, name, declared),
         };
+        // What MySQL calls a time is also a span of up to 838 hours, and read as the program declares it.
+        if let (Some(declared), Some(info)) = (declared, self.columns.get_mut(id))
+            && (info.sql_type, declared.sql_type) == (Some(SqlType::Time), SqlType::Interval)
+        {
+            info.sql_type = Some(SqlType::Interval);
+        }
         if let (Some(declared), Some(info)) = (declared, self.columns.get(id))
             && let Some(known) = info.sql_type
             && known.family() != declared.sql_type.family()

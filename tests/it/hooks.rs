@@ -50,6 +50,10 @@ async fn hooks_see_every_kind_of_statement_once_before_and_once_after() {
         let limited = builder(test).hook(recorder.clone()).hook(limits).open_read_write().await.unwrap();
         let limited = limited.acting_as(Subject::new("ada"));
         let reader = db.to_read_only().await.unwrap();
+        for schema in [db.schema().await, limited.schema().await, reader.schema().await] {
+            schema.unwrap();
+        }
+        recorder.take();
         let seen = |name: &str, expected: &[(StatementKind, OutcomeKind)]| {
             assert_eq!(recorder.ended(), expected, "{name}");
         };
@@ -474,6 +478,8 @@ async fn hooks_and_statements_of_many_tasks_share_one_pool() {
         table_of_two(test).await;
         let recorder = Recorder::default();
         let db = builder(test).hook(recorder.clone()).open_read_only().await.unwrap();
+        db.schema().await.unwrap();
+        recorder.take();
         let right = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();
         for task in 0..50_i64 {

@@ -10,7 +10,7 @@ use crate::compile::fold::{SourceKind, ordered};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, Arithmetic, Comparison};
-use crate::schema::{Rx, RxKind};
+use crate::schema::{Rx, RxKind, schema_needed};
 use crate::types::{Family, SqlType};
 use crate::value::{Bind, Value};
 
@@ -55,6 +55,8 @@ impl Lowering<'_> {
                 self.member(operand, list, *element, *negated, qualify)?
             }
             RxKind::Between { operand, low, high, negated } => {
+                self.need_one_type(operand, low)?;
+                self.need_one_type(operand, high)?;
                 let collate = self.needs_collation(operand, "`between`")? && is_text(low);
                 let mut left = self.expr(operand, qualify)?;
                 if collate {
@@ -265,6 +267,7 @@ impl Lowering<'_> {
             Comparison::Greater => BinOper::GreaterThan,
             Comparison::GreaterOrEqual => BinOper::GreaterThanOrEqual,
         };
+        self.need_one_type(left, right)?;
         let text = is_text(left) || is_text(right);
         // A bind is compared as the column beside it.
         let exact = match (is_bind(left), is_bind(right)) {
@@ -287,6 +290,20 @@ impl Lowering<'_> {
         Ok(binary(binary(a, operator, b), BinOper::And, exactly))
     }
 
+    /// SQL: MySQL compares text with a number as doubles, so that `owner = 0` is true for every text that is no number, and
+    /// `id = '1 or more'` for 1. Where there is a database to ask, both sides' types are known before anything is compared.
+    fn need_one_type(&self, left: &Rx, right: &Rx) -> Result<()> {
+        self.need_typed(left)?;
+        self.need_typed(right)
+    }
+
+    fn need_typed(&self, rx: &Rx) -> Result<()> {
+        if !self.target.dialect.is_mysql_family() || !self.target.live {
+            return Ok(());
+        }
+        self.folder.table_of(rx).map_or(Ok(()), |table| Err(schema_needed(vec![table], "a comparison")))
+    }
+
     /// `text` under the collation that compares by code point.
     pub(super) fn collated(&self, text: Expr) -> Expr {
         // SQL: a collation fits one character set only; a bind has that of the session, a column may have any.
@@ -301,6 +318,7 @@ impl Lowering<'_> {
     }
 
     fn member(&mut self, operand: &Rx, list: &[usize], element: SqlType, negated: bool, qualify: bool) -> Result<Expr> {
+        self.need_typed(operand)?;
         let left = self.expr(operand, qualify)?;
         if self.caps.arrays {
             let array = self.array(list, element);
