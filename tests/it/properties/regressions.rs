@@ -1,1 +1,121 @@
 //! What the random cases once found, each under a name of its own.
+
+use super::chain::{Key, Step, compare_steps};
+use super::data::{V, fill};
+use super::tree::Tree;
+use crate::support;
+
+fn column(name: &str) -> Tree {
+    Tree::Column(name.to_owned())
+}
+
+fn whole(number: i64) -> Tree {
+    Tree::Literal(V::Int(number))
+}
+
+fn names(list: &[&str]) -> Vec<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Ascending, or descending where the name starts with a hyphen.
+fn keys(list: &[&str]) -> Vec<Key> {
+    list.iter().map(|name| (name.trim_start_matches('-').to_owned(), name.starts_with('-'), None)).collect()
+}
+
+async fn check(steps: Vec<Step>, last: &[&str]) {
+    support::each(async |db| {
+        fill(db).await;
+        let handle = db.read_only().await;
+        match compare_steps(&handle, &steps, &keys(last)).await {
+            Ok(compared) => assert!(compared),
+            Err(message) => panic!("{steps:?} on {}:\n{message}", db.dialect),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_coalesce_of_one_operand_is_that_operand() {
+    check(vec![Step::Select(vec![("e".to_owned(), Tree::Coalesce(vec![column("a")]))])], &["e"]).await;
+}
+
+#[tokio::test]
+async fn a_constant_as_a_sort_key_is_no_position() {
+    let list = vec![("b".to_owned(), column("b")), ("a".to_owned(), column("a")), ("one".to_owned(), whole(2))];
+    check(vec![Step::Select(list)], &["one", "-a", "b"]).await;
+}
+
+#[tokio::test]
+async fn a_constant_within_a_coalesce_as_a_sort_key_is_no_position() {
+    let list = vec![
+        ("b".to_owned(), column("b")),
+        ("a".to_owned(), column("a")),
+        ("one".to_owned(), Tree::Coalesce(vec![whole(1)])),
+    ];
+    check(vec![Step::Select(list)], &["one", "-a", "b"]).await;
+}
+
+#[tokio::test]
+async fn an_alias_that_differs_in_capitals_from_a_column_is_not_taken_for_it() {
+    check(vec![Step::Rename("b".to_owned(), "Id".to_owned())], &["-id", "Id", "a", "x", "s", "f"]).await;
+}
+
+#[tokio::test]
+async fn of_two_hidden_columns_of_a_name_the_nearer_is_meant() {
+    let replaced = Tree::Negate(Box::new(column("id")));
+    check(
+        vec![
+            Step::SelectOrderBy(names(&["id", "b"]), keys(&["a"])),
+            Step::WithColumn("b".to_owned(), replaced),
+            Step::Where(Tree::IsNull(Box::new(column("b")), true)),
+            Step::SelectWhere(names(&["id"]), Tree::Compare("<", Box::new(column("b")), Box::new(whole(-10)))),
+        ],
+        &["-id"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_column_that_is_the_constant_zero_divides_to_null() {
+    let quotient = Tree::Arithmetic('i', Box::new(column("id")), Box::new(column("zero")));
+    check(
+        vec![
+            Step::WithColumn("zero".to_owned(), whole(0)),
+            Step::Select(vec![("id".to_owned(), column("id")), ("q".to_owned(), quotient)]),
+        ],
+        &["q", "id"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_key_may_be_a_constant() {
+    for constant in
+        [Tree::Any(Vec::new()), Tree::All(Vec::new()), Tree::Coalesce(vec![Tree::All(Vec::new())]), whole(2)]
+    {
+        check(
+            vec![
+                Step::WithColumn("k".to_owned(), constant),
+                Step::Group(
+                    names(&["k", "a"]),
+                    vec![("n".to_owned(), "rows", None), ("s".to_owned(), "sum", Some("b".to_owned()))],
+                ),
+            ],
+            &["k", "a", "-n"],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn distinct_looks_at_its_own_columns_and_not_at_those_that_replaced_one() {
+    check(
+        vec![
+            Step::SelectWhere(names(&["a", "f"]), Tree::IsNull(Box::new(column("id")), true)),
+            Step::Distinct,
+            Step::WithColumn("f".to_owned(), column("a")),
+        ],
+        &["a", "-f"],
+    )
+    .await;
+}
