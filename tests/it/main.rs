@@ -9,6 +9,7 @@
 )]
 
 mod acceptance;
+mod advisories;
 mod chains;
 mod compile_fail;
 mod corpus;
