@@ -2,6 +2,7 @@
 
 mod operand;
 mod methods;
+mod call;
 mod functions;
 mod column;
 mod sort;
@@ -14,6 +15,7 @@ use crate::ident::Ident;
 use crate::types::SqlType;
 use crate::value::Bind;
 
+pub(crate) use call::{Function, NumberFunction, TextFunction, TimeFunction};
 pub use column::{Column, ColumnType};
 pub use functions::{
     All, Case, CountOperand, all, all_of, any_of, avg, case, coalesce, col, count, count_distinct, lit, max, min, not,
@@ -88,6 +90,8 @@ pub(crate) enum Kind {
     },
     Coalesce(Vec<Expr>),
     Cast(Expr, SqlType),
+    /// A scalar function.
+    Call(Function, Vec<Expr>),
     Aggregate {
         function: Aggregate,
         operand: Option<Expr>,
@@ -225,6 +229,7 @@ fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resu
         Kind::Case { .. } => "case",
         Kind::Coalesce(_) => "coalesce",
         Kind::Cast(..) => "cast",
+        Kind::Call(function, _) => function.name(),
         Kind::Aggregate { function, .. } => function.name(),
         Kind::Alias(..) => "as_",
     };
@@ -262,7 +267,7 @@ pub(crate) fn each_child(kind: &Kind, visit: &mut dyn FnMut(&Expr)) {
             visit(low);
             visit(high);
         }
-        Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) => many.iter().for_each(visit),
+        Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) | Kind::Call(_, many) => many.iter().for_each(visit),
         Kind::Case { arms, otherwise } => {
             for (condition, result) in arms {
                 visit(condition);
@@ -306,7 +311,7 @@ fn take_children(kind: &mut Kind) -> Vec<Expr> {
         Kind::IsNull { operand, .. } | Kind::In { operand, .. } | Kind::Like { operand, .. } => vec![operand],
         Kind::Arithmetic(_, left, right) | Kind::Compare(_, left, right) => vec![left, right],
         Kind::Between { operand, low, high, .. } => vec![operand, low, high],
-        Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) => many,
+        Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) | Kind::Call(_, many) => many,
         Kind::Case { arms, otherwise } => {
             arms.into_iter().flat_map(|(condition, result)| [condition, result]).chain(otherwise).collect()
         }

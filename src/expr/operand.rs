@@ -200,3 +200,20 @@ impl<F> SameFamily<F> for F {}
 )]
 pub trait NumberFamily {}
 impl NumberFamily for family::Number {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a function of text does not take a column of {Self}",
+    note = "convert it with `.cast(SqlType::Text)`"
+)]
+pub trait TextFamily {}
+impl TextFamily for family::Text {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a function of dates and timestamps does not take a column of {Self}",
+    note = "convert it with `.cast(SqlType::Timestamp)`"
+)]
+pub trait CalendarFamily {}
+impl CalendarFamily for family::Date {}
+impl CalendarFamily for family::Timestamp {}

@@ -5,6 +5,7 @@ mod resolved;
 mod scope;
 mod nearest;
 mod typing;
+mod signature;
 mod access;
 mod resolve;
 mod resolve_expr;

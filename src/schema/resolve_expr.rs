@@ -97,6 +97,11 @@ impl Resolver<'_> {
                 let inner = self.walk(inner, scope, place)?;
                 self.cast(inner, *to)
             }
+            Kind::Call(function, operands) => {
+                let operands =
+                    operands.iter().map(|operand| self.walk(operand, scope, place)).collect::<Result<Vec<_>>>()?;
+                self.call(function, operands)
+            }
             Kind::Aggregate { function, operand } => self.aggregate(*function, operand.as_ref(), scope, place),
         }
     }
@@ -378,7 +383,7 @@ impl Resolver<'_> {
     }
 
     /// Brings alternatives to one type.
-    fn one_type(&mut self, list: Vec<Rx>, what: &str) -> Result<(Vec<Rx>, Option<SqlType>)> {
+    pub(super) fn one_type(&mut self, list: Vec<Rx>, what: &str) -> Result<(Vec<Rx>, Option<SqlType>)> {
         // The type of all is that of each, so none may be unknown: 0 beside a column of fractions must not make it one of integers.
         if list.iter().any(|rx| rx.sql_type().is_some()) || list.len() > 1 {
             let untyped: Vec<&Rx> = list.iter().filter(|rx| rx.sql_type().is_none()).collect();
@@ -491,7 +496,7 @@ impl Resolver<'_> {
     }
 
     /// An operand for a message: a column by its name, anything else by its type.
-    fn described(&self, rx: &Rx) -> String {
+    pub(super) fn described(&self, rx: &Rx) -> String {
         let sql_type = rx.sql_type().map_or_else(|| "an unknown type".to_owned(), |sql_type| sql_type.to_string());
         match rx.kind() {
             RxKind::Column(id) => match self.columns.get(*id) {
@@ -504,7 +509,7 @@ impl Resolver<'_> {
     }
 
     /// Asks for the columns of the tables that untyped operands come from.
-    fn need_types(&self, operands: &[&Rx], what: &str) -> Result<()> {
+    pub(super) fn need_types(&self, operands: &[&Rx], what: &str) -> Result<()> {
         let mut tables = Vec::new();
         for operand in operands {
             self.untyped_tables(operand, &mut tables);
@@ -535,7 +540,7 @@ impl Resolver<'_> {
 
     /// Binds a literal as the type it stands beside, where that loses nothing: 1.1 beside a decimal is the decimal 1.1, a
     /// UUID beside text is its text.
-    fn adapt(&mut self, rx: Rx, beside: Option<SqlType>) -> Rx {
+    pub(super) fn adapt(&mut self, rx: Rx, beside: Option<SqlType>) -> Rx {
         let (RxKind::Bind(id), Some(beside)) = (rx.kind(), beside) else { return rx };
         let Some(bind) = self.binds.get_mut(*id) else { return rx };
         let to = match (bind.sql_type, beside) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::expr::{Aggregate, Arithmetic, Comparison};
+use crate::expr::{Aggregate, Arithmetic, Comparison, Function};
 use crate::ident::Ident;
 use crate::query::{JoinKind, TableName};
 use crate::statement::{StatementKind, TableAccess};
@@ -228,6 +228,7 @@ pub(crate) enum RxKind {
         to: SqlType,
         helper: usize,
     },
+    Call(Function, Vec<Rx>),
     Aggregate {
         function: Aggregate,
         operand: Option<Rx>,
@@ -303,7 +304,9 @@ pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
             visit(left);
             visit(right);
         }
-        RxKind::All(many) | RxKind::Any(many) | RxKind::Coalesce(many) => many.iter().for_each(visit),
+        RxKind::All(many) | RxKind::Any(many) | RxKind::Coalesce(many) | RxKind::Call(_, many) => {
+            many.iter().for_each(visit);
+        }
         RxKind::InList { operand, .. } | RxKind::Like { operand, .. } | RxKind::Cast { operand, .. } => visit(operand),
         RxKind::Between { operand, low, high, .. } => {
             visit(operand);
@@ -346,6 +349,7 @@ pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
         RxKind::All(many) => RxKind::All(many.iter().map(change).collect()),
         RxKind::Any(many) => RxKind::Any(many.iter().map(change).collect()),
         RxKind::Coalesce(many) => RxKind::Coalesce(many.iter().map(change).collect()),
+        RxKind::Call(function, many) => RxKind::Call(function.clone(), many.iter().map(change).collect()),
         RxKind::InList { operand, list, element, negated } => {
             RxKind::InList { operand: change(operand), list: list.clone(), element: *element, negated: *negated }
         }

@@ -12,6 +12,7 @@ mod acceptance;
 mod advisories;
 mod chains;
 mod compile_fail;
+mod conformance;
 mod corpus;
 mod dsn;
 mod examples;

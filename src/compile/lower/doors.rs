@@ -77,3 +77,8 @@ pub(super) fn cast(operand: Expr, to: TypeName) -> Expr {
     };
     Func::cast_as(operand, name).into()
 }
+
+/// A text of our own templates with operands in it, `?` or `$1` in sea-query's way; see `template`.
+pub(super) fn custom(text: String, operands: Vec<Expr>) -> Expr {
+    Expr::cust_with_exprs(text, operands)
+}

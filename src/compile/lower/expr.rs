@@ -94,6 +94,7 @@ impl Lowering<'_> {
                 Func::coalesce(list).into()
             }
             RxKind::Cast { operand, to, helper } => self.cast(operand, *to, *helper, qualify)?,
+            RxKind::Call(function, operands) => self.call(function, operands, qualify)?,
             RxKind::Aggregate { function, operand } => self.aggregate(*function, operand.as_ref(), qualify)?,
             RxKind::ExactText(inner) => {
                 let inner = self.expr(inner, qualify)?;
@@ -245,7 +246,7 @@ impl Lowering<'_> {
     }
 
     /// A bind of our own, one for each value, so that an expression written twice is the same text.
-    fn constant(&mut self, value: Value, sql_type: SqlType) -> usize {
+    pub(super) fn constant(&mut self, value: Value, sql_type: SqlType) -> usize {
         let known = self
             .constants
             .iter()
@@ -596,7 +597,7 @@ fn is_zero(value: &Value) -> bool {
     }
 }
 
-fn is_text(rx: &Rx) -> bool {
+pub(super) fn is_text(rx: &Rx) -> bool {
     rx.sql_type() == Some(SqlType::Text)
 }
 
@@ -605,11 +606,11 @@ pub(super) fn place_of(bind: usize) -> Expr {
     Expr::Value(sea_query::Value::BigUnsigned(Some(bind as u64)))
 }
 
-fn cast_to(inner: Expr, type_name: &'static str) -> Expr {
+pub(super) fn cast_to(inner: Expr, type_name: &'static str) -> Expr {
     cast(inner, TypeName::Named(type_name))
 }
 
-fn binary(left: Expr, operator: BinOper, right: Expr) -> Expr {
+pub(super) fn binary(left: Expr, operator: BinOper, right: Expr) -> Expr {
     Expr::Binary(Box::new(left), operator, Box::new(right))
 }
 

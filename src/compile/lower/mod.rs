@@ -3,6 +3,8 @@
 //! This folder is the only place that names sea-query; `doors` is the only file that hands it text.
 
 mod doors;
+mod template;
+mod forms;
 mod expr;
 mod write;
 mod writer;

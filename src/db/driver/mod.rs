@@ -30,6 +30,8 @@ mod sqlite_engine;
 #[cfg(feature = "sqlite")]
 mod sqlite_error;
 #[cfg(feature = "sqlite")]
+mod sqlite_functions;
+#[cfg(feature = "sqlite")]
 mod sqlite_session;
 #[cfg(feature = "sqlite")]
 mod sqlite_watch;

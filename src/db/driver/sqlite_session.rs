@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::db::driver::Session;
 use crate::db::driver::sqlite::SqliteLocation;
 use crate::db::driver::sqlite_error::{self, open_error};
+use crate::db::driver::sqlite_functions;
 use crate::db::driver::sqlite_watch::Watch;
 use crate::error::{Error, ErrorKind, Result, show_name};
 
@@ -73,6 +74,7 @@ pub(super) fn connect(location: &SqliteLocation, session: &Session, watch: &Arc<
     }
     wait_for_locks(&mut connection, busy, Arc::clone(watch)).map_err(open_error)?;
     configure(&connection).map_err(open_error)?;
+    sqlite_functions::register(&connection).map_err(open_error)?;
     for (name, value) in &settings {
         if *name != "busy_timeout" {
             connection.pragma_update(None, name, value).map_err(open_error)?;

@@ -1,10 +1,37 @@
-//! The functions that start an expression.
+//! The functions that start an expression, and, by family, those that continue one.
+
+mod text;
+mod number;
+mod time;
 
 use super::operand::{IntoExpr, Operand, Summable, literal};
 use super::{Aggregate, Column, ColumnType, Expr, Kind};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::value::ToValue;
+
+/// Declares methods of [`Expr`] and the same ones of typed columns whose family fits.
+macro_rules! methods {
+    ($family:ident; $($(#[$meta:meta])* fn $name:ident($this:ident $(, $arg:ident: $type:ty)* $(,)?) $body:block)*) => {
+        impl crate::expr::Expr {
+            $($(#[$meta])*
+            pub fn $name(self $(, $arg: $type)*) -> crate::expr::Expr {
+                let $this = self;
+                $body
+            })*
+        }
+        impl<T: crate::expr::ColumnType> crate::expr::Column<T>
+        where
+            T::Family: crate::expr::operand::$family,
+        {
+            $($(#[$meta])*
+            pub fn $name(self $(, $arg: $type)*) -> crate::expr::Expr {
+                self.expr().$name($($arg),*)
+            })*
+        }
+    };
+}
+use methods;
 
 /// The column called `name`. The name is literal: dots and capitals have no special meaning; for a column of one of
 /// several joined relations write `col("id").of("orders")`.

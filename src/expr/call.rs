@@ -1,0 +1,88 @@
+//! Scalar functions: a closed list, by family. What each takes and gives stands in `schema/signature`, what it is called on each
+//! database in `compile/lower/forms`.
+
+use super::{Expr, Kind};
+
+/// A scalar function. What is no operand but part of the function, such as a unit, is in its variant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Function {
+    Text(TextFunction),
+    Number(NumberFunction),
+    Time(TimeFunction),
+}
+
+/// Functions of text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TextFunction {
+    Upper,
+}
+
+/// Functions of numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum NumberFunction {
+    Abs,
+}
+
+/// Functions of dates and timestamps.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TimeFunction {
+    Year,
+}
+
+impl Function {
+    /// What the caller wrote.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Function::Text(function) => function.name(),
+            Function::Number(function) => function.name(),
+            Function::Time(function) => function.name(),
+        }
+    }
+}
+
+impl TextFunction {
+    fn name(&self) -> &'static str {
+        match self {
+            TextFunction::Upper => "upper",
+        }
+    }
+}
+
+impl NumberFunction {
+    fn name(&self) -> &'static str {
+        match self {
+            NumberFunction::Abs => "abs",
+        }
+    }
+}
+
+impl TimeFunction {
+    fn name(&self) -> &'static str {
+        match self {
+            TimeFunction::Year => "year",
+        }
+    }
+}
+
+macro_rules! into_function {
+    ($($family:ident($inner:ident);)*) => {$(
+        impl From<$inner> for Function {
+            fn from(function: $inner) -> Function {
+                Function::$family(function)
+            }
+        }
+    )*};
+}
+
+into_function! {
+    Text(TextFunction);
+    Number(NumberFunction);
+    Time(TimeFunction);
+}
+
+impl Expr {
+    /// A call of a scalar function.
+    pub(crate) fn call(function: impl Into<Function>, operands: impl IntoIterator<Item = Expr>) -> Expr {
+        Expr::make(Kind::Call(function.into(), operands.into_iter().collect()))
+    }
+}

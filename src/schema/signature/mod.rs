@@ -1,0 +1,57 @@
+//! What scalar functions take and give: by family, one arm a function.
+
+mod text;
+mod number;
+mod time;
+
+use super::resolve::Resolver;
+use super::resolved::{Rx, RxKind};
+use super::typing;
+use crate::error::{Error, Result};
+use crate::expr::Function;
+use crate::types::{Family, SqlType};
+
+/// A function's result.
+struct Gives {
+    sql_type: Option<SqlType>,
+    nullable: bool,
+}
+
+impl Gives {
+    /// NULL where an operand is NULL.
+    fn strictly(sql_type: SqlType, operands: &[Rx]) -> Gives {
+        Gives { sql_type: Some(sql_type), nullable: operands.iter().any(Rx::nullable) }
+    }
+}
+
+impl Resolver<'_> {
+    /// Checks the operands of a call, adapts literals among them, and says what it gives.
+    pub(super) fn call(&mut self, function: &Function, mut operands: Vec<Rx>) -> Result<Rx> {
+        let gives = match function {
+            Function::Text(text) => self.text_signature(text, function.name(), &mut operands)?,
+            Function::Number(number) => self.number_signature(number, function.name(), &mut operands)?,
+            Function::Time(time) => self.time_signature(time, function.name(), &mut operands)?,
+        };
+        Ok(Rx::new(RxKind::Call(function.clone(), operands), gives.sql_type, gives.nullable))
+    }
+
+    /// The type of an operand that decides about the text or the result, so that it must be known.
+    fn known_type(&self, operands: &[Rx], position: usize, name: &str) -> Result<Option<SqlType>> {
+        let operand = operands.get(position).ok_or_else(|| Error::internal("signature.operand"))?;
+        if operand.sql_type().is_none() {
+            self.need_types(&[operand], &format!("`{name}`"))?;
+        }
+        Ok(operand.sql_type())
+    }
+
+    /// Refuses an operand of another family than those of `families`; `wanted` says them in words.
+    fn require(&self, operands: &[Rx], position: usize, families: &[Family], name: &str, wanted: &str) -> Result<()> {
+        let operand = operands.get(position).ok_or_else(|| Error::internal("signature.operand"))?;
+        match operand.sql_type() {
+            Some(found) if !families.contains(&found.family()) => {
+                Err(typing::wrong(&format!("`{name}`"), wanted, &self.described(operand)))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The rows that the functions run over: NULL, extremes, Unicode, dates before 1970, leap days.
+
+use chrono::{NaiveDate, NaiveDateTime};
+use portcullis::{Dialect, table};
+use rust_decimal::Decimal;
+
+use crate::support::TestDatabase;
+
+table! {
+    inputs {
+        id: i64,
+        t: Option<String>,
+        u: Option<String>,
+        n: Option<i64>,
+        m: Option<i64>,
+        x: Option<f64>,
+        y: Option<f64>,
+        d: Option<Decimal>,
+        day: Option<NaiveDate>,
+        at: Option<NaiveDateTime>,
+        f: Option<bool>,
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Input {
+    pub id: i64,
+    /// Text of every kind.
+    pub t: Option<&'static str>,
+    /// Short text, to look for in `t`.
+    pub u: Option<&'static str>,
+    /// Any integer.
+    pub n: Option<i64>,
+    /// Small integers.
+    pub m: Option<i64>,
+    pub x: Option<f64>,
+    pub y: Option<f64>,
+    /// Up to four digits after the point.
+    pub d: Option<Decimal>,
+    pub day: Option<NaiveDate>,
+    pub at: Option<NaiveDateTime>,
+    pub f: Option<bool>,
+}
+
+fn day(text: &str) -> Option<NaiveDate> {
+    Some(text.parse().unwrap())
+}
+
+fn at(text: &str) -> Option<NaiveDateTime> {
+    Some(text.parse().unwrap())
+}
+
+fn dec(text: &str) -> Option<Decimal> {
+    Some(text.parse().unwrap())
+}
+
+pub fn rows() -> Vec<Input> {
+    let list = vec![
+        (
+            Some("hello world"),
+            Some("o"),
+            Some(7),
+            Some(2),
+            Some(2.5),
+            Some(0.5),
+            dec("2.5"),
+            day("2024-02-29"),
+            at("2024-02-29T12:34:56.789012"),
+            Some(true),
+        ),
+        (
+            Some(""),
+            Some(""),
+            Some(0),
+            Some(0),
+            Some(0.0),
+            Some(1.0),
+            dec("0"),
+            day("1970-01-01"),
+            at("1970-01-01T00:00:00"),
+            Some(false),
+        ),
+        (None, None, None, None, None, None, None, None, None, None),
+        (
+            Some("Straße ÄÖÜ éa"),
+            Some("é"),
+            Some(-7),
+            Some(3),
+            Some(-2.5),
+            Some(2.0),
+            dec("-2.5"),
+            day("1969-12-31"),
+            at("1969-12-31T23:59:59.999999"),
+            Some(true),
+        ),
+        (
+            Some("a%b_c\\d'e\"f"),
+            Some("%"),
+            Some(i64::MAX),
+            Some(1),
+            Some(1e15),
+            Some(-1.0),
+            dec("12345.6789"),
+            day("2000-12-31"),
+            at("2000-12-31T23:59:59"),
+            Some(false),
+        ),
+        (
+            Some("  padded  "),
+            Some(" "),
+            Some(i64::MIN + 1),
+            Some(5),
+            Some(-0.1),
+            Some(3.0),
+            dec("-0.0005"),
+            day("1900-02-28"),
+            at("1900-02-28T06:07:08"),
+            None,
+        ),
+        (
+            Some("日本語 text"),
+            Some("本"),
+            Some(1_000_000),
+            Some(4),
+            Some(0.1),
+            Some(10.0),
+            dec("0.0005"),
+            day("2021-01-03"),
+            at("2021-01-03T00:00:00.000001"),
+            Some(true),
+        ),
+        (
+            Some("one two three"),
+            Some("two"),
+            Some(-1),
+            Some(-2),
+            Some(123.456),
+            Some(-2.0),
+            dec("99.995"),
+            day("2020-12-28"),
+            at("2020-12-28T23:00:00.5"),
+            Some(false),
+        ),
+        (
+            Some("AbC-123"),
+            Some("abc"),
+            Some(255),
+            Some(6),
+            Some(-7.999),
+            Some(4.0),
+            dec("-99.995"),
+            day("1000-01-01"),
+            at("1000-01-01T00:00:00"),
+            Some(true),
+        ),
+        (
+            Some("tab\tand\nline"),
+            Some("\t"),
+            Some(42),
+            Some(10),
+            Some(1e-7),
+            Some(0.25),
+            dec("1000000"),
+            day("9999-12-31"),
+            at("9999-12-31T23:59:59.999999"),
+            Some(false),
+        ),
+        (
+            Some("𝒳😀z"),
+            Some("😀"),
+            Some(2),
+            Some(-3),
+            Some(3.0),
+            Some(7.5),
+            dec("0.1"),
+            day("2019-12-30"),
+            at("2019-12-30T12:00:00"),
+            None,
+        ),
+        (
+            Some("x"),
+            None,
+            Some(64),
+            None,
+            Some(-1.0),
+            None,
+            dec("1.0049"),
+            day("2024-12-31"),
+            at("2024-12-31T18:30:15.25"),
+            Some(true),
+        ),
+    ];
+    list.into_iter()
+        .zip(1..)
+        .map(|((t, u, n, m, x, y, d, day, at, f), id)| Input { id, t, u, n, m, x, y, d, day, at, f })
+        .collect()
+}
+
+/// Makes the table and fills it through the builder, so that every value is bound.
+pub async fn fill(db: &TestDatabase) {
+    let (text, moment, double) = match db.dialect {
+        Dialect::Postgres => ("text", "timestamp", "double precision"),
+        Dialect::Sqlite => ("text", "timestamp", "double"),
+        _ => ("varchar(200) CHARACTER SET utf8mb4", "datetime(6)", "double"),
+    };
+    db.execute_setup(&[&format!(
+        "CREATE TABLE inputs (id bigint NOT NULL PRIMARY KEY, t {text}, u {text}, n bigint, m bigint, x {double}, y {double}, \
+         d decimal(20, 4), day date, at {moment}, f boolean)"
+    )])
+    .await;
+    let handle = db.read_write().await;
+    let columns = ["id", "t", "u", "n", "m", "x", "y", "d", "day", "at", "f"];
+    let rows = rows();
+    let count = rows.len() as u64;
+    let rows =
+        rows.into_iter().map(|row| (row.id, row.t, row.u, row.n, row.m, row.x, row.y, row.d, row.day, row.at, row.f));
+    let written = handle.insert(inputs::table).columns(columns).rows(rows).execute().await.unwrap();
+    assert_eq!(written, count);
+}
