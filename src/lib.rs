@@ -43,8 +43,13 @@ pub use crate::db::{
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::expr::{
-    All, Case, Column, ColumnType, CountOperand, Expr, IntoExpr, Operand, OperandFor, SortKey, Summable, all, all_of,
-    any_of, avg, case, coalesce, col, count, count_distinct, family, lit, max, min, not, sum,
+    All, Bound, Case, Column, ColumnType, CountOperand, DistinctOperands, Expr, FrameOffset, IntoExpr, Operand,
+    OperandFor, SortKey, Summable, Window, WindowFunction, all, all_of, any_of, array_agg, avg, bool_and, bool_or,
+    case, coalesce, col, corr, count, count_distinct, covar_pop, covar_samp, cume_dist, current_row, dense_rank,
+    family, first, first_value, following, json_array_agg, json_object_agg, lag, last, last_value, lead, lit, max,
+    median, min, mode, not, nth_value, ntile, percent_rank, percentile_cont, percentile_disc, preceding, rank,
+    row_number, stddev_pop, stddev_samp, string_agg, sum, unbounded_following, unbounded_preceding, var_pop, var_samp,
+    window,
 };
 pub use crate::hook::{
     AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer,

@@ -4,6 +4,8 @@ mod operand;
 mod methods;
 mod call;
 mod functions;
+mod aggregate;
+mod window;
 mod column;
 mod sort;
 
@@ -15,14 +17,27 @@ use crate::ident::Ident;
 use crate::types::SqlType;
 use crate::value::Bind;
 
+pub(crate) use aggregate::{Aggregate, AggregateCall, OrderKey};
 pub(crate) use call::{Function, NumberFunction, TextFunction, TimeFunction};
 pub use column::{Column, ColumnType};
-pub use functions::{
-    All, Case, CountOperand, all, all_of, any_of, avg, case, coalesce, col, count, count_distinct, lit, max, min, not,
-    sum,
+pub use functions::aggregate::{
+    CountOperand, DistinctOperands, array_agg, avg, bool_and, bool_or, corr, count, count_distinct, covar_pop,
+    covar_samp, first, json_array_agg, json_object_agg, last, max, median, min, mode, percentile_cont, percentile_disc,
+    stddev_pop, stddev_samp, string_agg, sum, var_pop, var_samp,
 };
+pub use functions::window::{
+    cume_dist, dense_rank, first_value, lag, last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
+};
+pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, lit, not};
 pub use operand::{IntoExpr, Operand, OperandFor, Summable, family};
 pub use sort::SortKey;
+pub use window::{
+    Bound, FrameOffset, Window, WindowFunction, current_row, following, preceding, unbounded_following,
+    unbounded_preceding, window,
+};
+pub(crate) use window::{
+    Edge, Exclusion, Frame as WindowFrame, Offset, OverCall, Ranking, Units, ValueFunction, Windowed,
+};
 
 /// A typed SQL expression: a column, a bound value, an operation, a condition or an aggregate.
 ///
@@ -92,10 +107,9 @@ pub(crate) enum Kind {
     Cast(Expr, SqlType),
     /// A scalar function.
     Call(Function, Vec<Expr>),
-    Aggregate {
-        function: Aggregate,
-        operand: Option<Expr>,
-    },
+    Aggregate(Box<AggregateCall<Expr>>),
+    /// A function over a window.
+    Over(Box<OverCall<Expr>>),
     Alias(Expr, Ident),
     /// `*` of the relation: legal in `select` and in `count`.
     Everything,
@@ -152,30 +166,6 @@ pub(crate) enum Pattern {
     EndsWith,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Aggregate {
-    /// Without an operand it counts rows.
-    Count,
-    CountDistinct,
-    Sum,
-    Avg,
-    Min,
-    Max,
-}
-
-impl Aggregate {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Aggregate::Count => "count",
-            Aggregate::CountDistinct => "count_distinct",
-            Aggregate::Sum => "sum",
-            Aggregate::Avg => "avg",
-            Aggregate::Min => "min",
-            Aggregate::Max => "max",
-        }
-    }
-}
-
 impl Expr {
     pub(crate) fn make(kind: Kind) -> Expr {
         let mut depth = 0;
@@ -230,7 +220,8 @@ fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resu
         Kind::Coalesce(_) => "coalesce",
         Kind::Cast(..) => "cast",
         Kind::Call(function, _) => function.name(),
-        Kind::Aggregate { function, .. } => function.name(),
+        Kind::Aggregate(call) => call.function.name(),
+        Kind::Over(call) => call.name(),
         Kind::Alias(..) => "as_",
     };
     f.write_str(label)?;
@@ -277,11 +268,8 @@ pub(crate) fn each_child(kind: &Kind, visit: &mut dyn FnMut(&Expr)) {
                 visit(otherwise);
             }
         }
-        Kind::Aggregate { operand, .. } => {
-            if let Some(operand) = operand {
-                visit(operand);
-            }
-        }
+        Kind::Aggregate(call) => call.each(visit),
+        Kind::Over(call) => call.each(visit),
     }
 }
 
@@ -315,6 +303,14 @@ fn take_children(kind: &mut Kind) -> Vec<Expr> {
         Kind::Case { arms, otherwise } => {
             arms.into_iter().flat_map(|(condition, result)| [condition, result]).chain(otherwise).collect()
         }
-        Kind::Aggregate { operand, .. } => operand.into_iter().collect(),
+        Kind::Aggregate(call) => shared(|visit| call.each(visit)),
+        Kind::Over(call) => shared(|visit| call.each(visit)),
     }
+}
+
+/// Holds on to children whose owner is dropped in a moment.
+fn shared(each: impl Fn(&mut dyn FnMut(&Expr))) -> Vec<Expr> {
+    let mut children = Vec::new();
+    each(&mut |child| children.push(child.clone()));
+    children
 }

@@ -4,6 +4,7 @@ mod names;
 mod verbs;
 mod join;
 mod raw;
+mod window;
 mod write;
 
 use std::any::Any;

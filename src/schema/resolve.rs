@@ -141,7 +141,11 @@ impl<'a> Resolver<'a> {
                 let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("where_") };
                 let condition = self.condition(condition, &scope, place);
                 match self.or_note(condition, relation)? {
-                    Some(condition) => Ok((filter(node, condition), scope)),
+                    Some(condition) => {
+                        let mut defined = Vec::new();
+                        let condition = self.hoist_windows(condition, &mut defined);
+                        Ok((filter(extend(node, defined), condition), scope))
+                    }
                     None => Ok((node, scope)),
                 }
             }
@@ -329,7 +333,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A column for `rx`: itself if it is one already, else a new computed one, noted in `defined`.
-    fn define(&mut self, rx: Rx, name: &Ident, defined: &mut Vec<(ColumnId, Rx)>) -> ColumnId {
+    pub(super) fn define(&mut self, rx: Rx, name: &Ident, defined: &mut Vec<(ColumnId, Rx)>) -> ColumnId {
         if let super::RxKind::Column(id) = rx.kind() {
             return *id;
         }

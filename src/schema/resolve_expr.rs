@@ -8,7 +8,7 @@ use super::resolved::{ColumnId, Rx, RxKind, ScanSource};
 use super::scope::{Found, Scope};
 use super::{check_depth, schema_needed, typing};
 use crate::error::{Error, ErrorKind, Result, show_name};
-use crate::expr::{Aggregate, Arithmetic, Comparison, Declared, Expr, Kind, Pattern};
+use crate::expr::{Arithmetic, Comparison, Declared, Expr, Kind, Pattern};
 use crate::ident::Ident;
 use crate::types::{Family, SqlType};
 use crate::value::{Bind, Value};
@@ -35,6 +35,8 @@ pub(super) enum Aggregates<'a> {
     Allowed { keys: &'a Scope },
     /// Already inside one.
     Inside,
+    /// Inside a function over a window, which takes neither an aggregate nor another such function.
+    Windowed,
 }
 
 impl Resolver<'_> {
@@ -50,7 +52,7 @@ impl Resolver<'_> {
         Ok(rx)
     }
 
-    fn walk(&mut self, expr: &Expr, scope: &Scope, place: Place<'_>) -> Result<Rx> {
+    pub(super) fn walk(&mut self, expr: &Expr, scope: &Scope, place: Place<'_>) -> Result<Rx> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             let message =
@@ -102,7 +104,8 @@ impl Resolver<'_> {
                     operands.iter().map(|operand| self.walk(operand, scope, place)).collect::<Result<Vec<_>>>()?;
                 self.call(function, operands)
             }
-            Kind::Aggregate { function, operand } => self.aggregate(*function, operand.as_ref(), scope, place),
+            Kind::Aggregate(call) => self.aggregate(call, scope, place),
+            Kind::Over(call) => self.over(call, scope, place),
         }
     }
 
@@ -423,68 +426,7 @@ impl Resolver<'_> {
         Ok(Rx::new(RxKind::Cast { operand, to, helper }, Some(to), nullable))
     }
 
-    fn aggregate(
-        &mut self,
-        function: Aggregate,
-        operand: Option<&Expr>,
-        scope: &Scope,
-        place: Place<'_>,
-    ) -> Result<Rx> {
-        match place.aggregates {
-            Aggregates::Allowed { .. } => {}
-            Aggregates::Inside => {
-                let message =
-                    format!("`{}` stands inside another aggregate; aggregate twice, with two `agg`", function.name());
-                return Err(Error::new(ErrorKind::Plan, "agg.nested", message));
-            }
-            Aggregates::Forbidden(verb) => {
-                let instead = match verb {
-                    "set" => "read it first, and set the value",
-                    "where_" => "write it in `.agg(..)`, and filter by its name after it",
-                    "order_by" => "write it in `.agg(..)`, and sort by its name after it",
-                    _ => "write it in `.agg(..)`",
-                };
-                let message = format!("`{}` is an aggregate and can't stand in `{verb}`; {instead}", function.name());
-                return Err(Error::new(ErrorKind::Plan, "agg.misplaced", message));
-            }
-        }
-        let inside = Place { aggregates: Aggregates::Inside, ..place };
-        let operand = operand.map(|operand| self.walk(operand, scope, inside)).transpose()?;
-        let operand_type = operand.as_ref().and_then(Rx::sql_type);
-        if let (Some(operand), None, Aggregate::Sum) = (&operand, operand_type, function) {
-            self.need_types(&[operand], "`sum`")?;
-        }
-        let (sql_type, nullable) = match (function, operand_type) {
-            (Aggregate::Count | Aggregate::CountDistinct, _) => (Some(SqlType::Int64), false),
-            (Aggregate::Sum | Aggregate::Avg, Some(found)) if found.family() != Family::Number => {
-                let found = operand.as_ref().map_or_else(|| found.to_string(), |operand| self.described(operand));
-                return Err(typing::wrong(&format!("`{}`", function.name()), "a number", &found));
-            }
-            (Aggregate::Avg, _) => (Some(SqlType::Float64), true),
-            (Aggregate::Sum, found) => (
-                found.map(|found| match found {
-                    SqlType::Decimal(Some((_, scale))) => SqlType::Decimal(Some((28, scale))),
-                    other if other.is_integer() => SqlType::Int64,
-                    other if other.is_float() => SqlType::Float64,
-                    other => other,
-                }),
-                true,
-            ),
-            (Aggregate::Min | Aggregate::Max, Some(found))
-                if matches!(
-                    found.family(),
-                    Family::Bool | Family::Json | Family::Uuid | Family::Array | Family::Bytes
-                ) =>
-            {
-                let found = operand.as_ref().map_or_else(|| found.to_string(), |operand| self.described(operand));
-                return Err(typing::wrong(&format!("`{}`", function.name()), "numbers, text or times", &found));
-            }
-            (Aggregate::Min | Aggregate::Max, found) => (found, true),
-        };
-        Ok(Rx::new(RxKind::Aggregate { function, operand }, sql_type, nullable))
-    }
-
-    fn require_bool(&self, rx: &Rx) -> Result<()> {
+    pub(super) fn require_bool(&self, rx: &Rx) -> Result<()> {
         if rx.sql_type().is_none_or(|found| found == SqlType::Bool) {
             return Ok(());
         }
@@ -611,14 +553,26 @@ pub(super) fn implied_name(expr: &Expr) -> Result<Ident> {
     match expr.kind() {
         Kind::Alias(_, name) | Kind::Column { name, .. } => Ok(name.clone()),
         Kind::Invalid(error) => Err(error.clone()),
-        Kind::Aggregate { function, operand: None } => Ident::new(function.name()),
-        Kind::Aggregate { function, operand: Some(operand) } if matches!(operand.kind(), Kind::Column { .. }) => {
-            let name = implied_name(operand)?;
-            Ident::new(format!("{}_{}", function.name(), name.as_str()))
-        }
-        _ => {
-            let message = format!("an expression needs a name here; write {} after it", show_name(".as_(\"name\")"));
-            Err(Error::new(ErrorKind::Plan, "expr.name", message))
-        }
+        Kind::Aggregate(call) => called(call.function.name(), &call.operands),
+        Kind::Over(call) => called(call.name(), call.operands()),
+        _ => Err(nameless()),
     }
+}
+
+/// `sum_total` for the sum of `total`, `count` for that of nothing.
+fn called(function: &str, operands: &[Expr]) -> Result<Ident> {
+    match operands.first() {
+        None => Ident::new(function),
+        Some(operand) => match operand.kind() {
+            Kind::Column { name, .. } => Ident::new(format!("{function}_{}", name.as_str())),
+            Kind::Literal(_) => Ident::new(function),
+            Kind::Invalid(error) => Err(error.clone()),
+            _ => Err(nameless()),
+        },
+    }
+}
+
+fn nameless() -> Error {
+    let message = format!("an expression needs a name here; write {} after it", show_name(".as_(\"name\")"));
+    Error::new(ErrorKind::Plan, "expr.name", message)
 }

@@ -157,7 +157,7 @@ impl Resolver<'_> {
     }
 
     fn write_condition(&mut self, condition: Option<&Expr>, scope: &Scope) -> Result<Option<Rx>> {
-        let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("where_") };
+        let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("a write") };
         condition.map(|condition| self.condition(condition, scope, place)).transpose()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::expr::{Aggregate, Arithmetic, Comparison, Function};
+use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall};
 use crate::ident::Ident;
 use crate::query::{JoinKind, TableName};
 use crate::statement::{StatementKind, TableAccess};
@@ -176,6 +176,8 @@ pub(crate) struct RxNode {
     pub(crate) binary_text: bool,
     /// How many nodes it would take when written out.
     pub(crate) size: u32,
+    /// A function over a window stands in it, so that it means something after the rows are chosen only.
+    pub(crate) windowed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -229,10 +231,9 @@ pub(crate) enum RxKind {
         helper: usize,
     },
     Call(Function, Vec<Rx>),
-    Aggregate {
-        function: Aggregate,
-        operand: Option<Rx>,
-    },
+    Aggregate(Box<AggregateCall<Rx>>),
+    /// A function over a window.
+    Over(Box<OverCall<Rx>>),
     /// Text under a collation that compares by code point; made by the compiler for databases that need it.
     ExactText(Rx),
     /// EXISTS of a relation, compiled apart; the number is that of the compiler's list.
@@ -245,8 +246,12 @@ pub(crate) enum RxKind {
 impl Rx {
     pub(crate) fn new(kind: RxKind, sql_type: Option<SqlType>, nullable: bool) -> Rx {
         let mut size = 1u32;
-        each_operand(&kind, &mut |operand| size = size.saturating_add(operand.0.size));
-        Rx(Arc::new(RxNode { kind, sql_type, nullable, binary_text: false, size }))
+        let mut windowed = matches!(kind, RxKind::Over(_));
+        each_operand(&kind, &mut |operand| {
+            size = size.saturating_add(operand.0.size);
+            windowed = windowed || operand.0.windowed;
+        });
+        Rx(Arc::new(RxNode { kind, sql_type, nullable, binary_text: false, size, windowed }))
     }
 
     pub(crate) fn kind(&self) -> &RxKind {
@@ -255,6 +260,10 @@ impl Rx {
 
     pub(crate) fn sql_type(&self) -> Option<SqlType> {
         self.0.sql_type
+    }
+
+    pub(crate) fn windowed(&self) -> bool {
+        self.0.windowed
     }
 
     pub(crate) fn nullable(&self) -> bool {
@@ -268,14 +277,15 @@ impl Rx {
             nullable: info.nullable,
             binary_text: info.binary_text,
             size: 1,
+            windowed: false,
         }))
     }
 
     /// `text` compared by code point from here on.
     pub(crate) fn exact_text(text: Rx) -> Rx {
-        let (nullable, size) = (text.nullable(), text.0.size.saturating_add(1));
+        let (nullable, size, windowed) = (text.nullable(), text.0.size.saturating_add(1), text.0.windowed);
         let kind = RxKind::ExactText(text);
-        Rx(Arc::new(RxNode { kind, sql_type: Some(SqlType::Text), nullable, binary_text: true, size }))
+        Rx(Arc::new(RxNode { kind, sql_type: Some(SqlType::Text), nullable, binary_text: true, size, windowed }))
     }
 
     /// The same column seen through a source.
@@ -286,6 +296,7 @@ impl Rx {
             nullable,
             binary_text: info.binary_text,
             size: 1,
+            windowed: false,
         }))
     }
 }
@@ -322,11 +333,8 @@ pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
                 visit(otherwise);
             }
         }
-        RxKind::Aggregate { operand, .. } => {
-            if let Some(operand) = operand {
-                visit(operand);
-            }
-        }
+        RxKind::Aggregate(call) => call.each(visit),
+        RxKind::Over(call) => call.each(visit),
     }
 }
 
@@ -364,9 +372,8 @@ pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
             arms: arms.iter().map(|(condition, result)| (change(condition), change(result))).collect(),
             otherwise: otherwise.as_ref().map(&mut *change),
         },
-        RxKind::Aggregate { function, operand } => {
-            RxKind::Aggregate { function: *function, operand: operand.as_ref().map(change) }
-        }
+        RxKind::Aggregate(call) => RxKind::Aggregate(Box::new(call.map(change))),
+        RxKind::Over(call) => RxKind::Over(Box::new(call.map(change))),
     };
     let mut changed = Rx::new(kind, rx.sql_type(), rx.nullable());
     if rx.0.binary_text

@@ -130,7 +130,7 @@ impl Folder<'_> {
 
     pub(super) fn exists_join(&mut self, left: &Node, right: &Node, on: Option<&Rx>, negated: bool) -> Result<Block> {
         let mut outer = self.fold(left)?;
-        if outer.limited() || outer.group.is_some() {
+        if outer.limited() || outer.group.is_some() || outer.windowed() {
             outer = self.wrap(outer)?;
         }
         let mut inner = self.fold(right)?;

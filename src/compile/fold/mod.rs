@@ -92,7 +92,12 @@ impl Block {
 
     /// Rows of sources, filtered: what a join can take as it is.
     fn plain(&self) -> bool {
-        self.group.is_none() && self.distinct.is_none() && !self.limited()
+        self.group.is_none() && self.distinct.is_none() && !self.limited() && !self.windowed()
+    }
+
+    /// A column of it looks over a window, so that its rows must stay as they are.
+    fn windowed(&self) -> bool {
+        self.env.iter().any(|(_, rx)| rx.windowed()) || self.order.iter().any(|(rx, _)| rx.windowed())
     }
 
     /// Aggregated over all rows: one row, whatever comes in.
@@ -196,7 +201,7 @@ impl<'a> Folder<'a> {
             NodeKind::Scan(scan) => self.scan(*scan),
             NodeKind::Filter(input, condition) => {
                 let mut block = self.fold(input)?;
-                if block.limited() {
+                if block.limited() || block.windowed() {
                     block = self.wrap(block)?;
                 }
                 let condition = self.rewrite(&block, condition)?;
@@ -209,11 +214,16 @@ impl<'a> Folder<'a> {
             }
             NodeKind::Extend(input, defined) => {
                 let mut block = self.fold(input)?;
+                // A window looks at the rows that are left.
+                if (block.limited() || block.distinct.is_some()) && defined.iter().any(|(_, rx)| rx.windowed()) {
+                    block = self.wrap(block)?;
+                }
                 let mut rewritten = Vec::with_capacity(defined.len());
                 for (id, rx) in defined {
                     rewritten.push((*id, self.rewrite(&block, rx)?));
                 }
-                if rewritten.iter().any(|(_, rx)| rx.0.size > MAX_INLINE) && !block.env.is_empty() {
+                let too_long = rewritten.iter().any(|(_, rx)| rx.0.size > MAX_INLINE) && !block.env.is_empty();
+                if too_long || rewritten.iter().any(|(_, rx)| nests_windows(rx)) {
                     block = self.wrap(block)?;
                     rewritten.clear();
                     for (id, rx) in defined {
@@ -269,7 +279,8 @@ impl<'a> Folder<'a> {
             }
             NodeKind::Distinct(input, columns) => {
                 let mut block = self.fold(input)?;
-                if block.limited() || block.distinct.as_ref().is_some_and(|known| known != columns) {
+                if block.limited() || block.windowed() || block.distinct.as_ref().is_some_and(|known| known != columns)
+                {
                     block = self.wrap(block)?;
                 }
                 block.order.clear();
@@ -449,6 +460,16 @@ fn is_constant(rx: &Rx) -> bool {
 fn has_aggregate(rx: &Rx) -> bool {
     let mut found = matches!(rx.kind(), RxKind::Aggregate { .. });
     crate::schema::each_operand(rx.kind(), &mut |operand| found = found || has_aggregate(operand));
+    found
+}
+
+/// A window over the result of another: no database computes both in one block.
+fn nests_windows(rx: &Rx) -> bool {
+    let inside = matches!(rx.kind(), RxKind::Over(_));
+    let mut found = false;
+    crate::schema::each_operand(rx.kind(), &mut |operand| {
+        found = found || (operand.windowed() && (inside || nests_windows(operand)));
+    });
     found
 }
 

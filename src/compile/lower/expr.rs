@@ -9,7 +9,7 @@ use super::{Fragment, Lowering, column_ref};
 use crate::compile::fold::{SourceKind, ordered};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Aggregate, Arithmetic, Comparison};
+use crate::expr::{Arithmetic, Comparison};
 use crate::schema::{Rx, RxKind, schema_needed};
 use crate::types::{Family, SqlType};
 use crate::value::{Bind, Value};
@@ -95,7 +95,8 @@ impl Lowering<'_> {
             }
             RxKind::Cast { operand, to, helper } => self.cast(operand, *to, *helper, qualify)?,
             RxKind::Call(function, operands) => self.call(function, operands, qualify)?,
-            RxKind::Aggregate { function, operand } => self.aggregate(*function, operand.as_ref(), qualify)?,
+            RxKind::Aggregate(call) => self.aggregate(call, None, qualify)?,
+            RxKind::Over(call) => self.over(call, qualify)?,
             RxKind::ExactText(inner) => {
                 let inner = self.expr(inner, qualify)?;
                 self.collated(inner)
@@ -210,7 +211,7 @@ impl Lowering<'_> {
     }
 
     /// A result as the decimal that it stands for, where decimals are doubles: 0.1 + 0.2 is 0.3.
-    fn rounded(&mut self, result: Expr, sql_type: Option<SqlType>) -> Expr {
+    pub(super) fn rounded(&mut self, result: Expr, sql_type: Option<SqlType>) -> Expr {
         match sql_type {
             _ if self.target.dialect != Dialect::Sqlite => result,
             Some(SqlType::Decimal(Some((_, scale)))) if scale > 0 => {
@@ -443,42 +444,6 @@ impl Lowering<'_> {
             Fragment::Text(format!(", '$[*]' COLUMNS (`value` {sql_type} PATH '$')) AS `list`)")),
         ]);
         marked(mark)
-    }
-
-    fn aggregate(&mut self, function: Aggregate, operand: Option<&Rx>, qualify: bool) -> Result<Expr> {
-        let Some(operand) = operand else { return Ok(Func::count(Expr::col(sea_query::Asterisk)).into()) };
-        let mut inner = self.expr(operand, qualify)?;
-        let text_matters = match function {
-            Aggregate::CountDistinct => self.caps.loose_text,
-            Aggregate::Min | Aggregate::Max => true,
-            _ => false,
-        };
-        if text_matters && self.needs_collation(operand, "an aggregate of text")? {
-            inner = self.collated(inner);
-        }
-        Ok(match function {
-            Aggregate::Count => Func::count(inner),
-            Aggregate::CountDistinct => Func::count_distinct(inner),
-            Aggregate::Min => Func::min(inner),
-            Aggregate::Max => Func::max(inner),
-            Aggregate::Sum => {
-                let single = operand.sql_type() == Some(SqlType::Float32);
-                let sum = Func::sum(if single { cast_to(inner, self.caps.double) } else { inner });
-                return Ok(self.rounded(sum.into(), operand.sql_type()));
-            }
-            // The sum is exact, so that one division rounds once, everywhere.
-            Aggregate::Avg if matches!(operand.sql_type(), Some(SqlType::Decimal(_))) => {
-                let number = Func::count(inner.clone());
-                let sum = self.rounded(Func::sum(inner).into(), operand.sql_type());
-                return Ok(binary(cast_to(sum, self.caps.double), BinOper::Div, number.into()));
-            }
-            Aggregate::Avg => {
-                // SQL: the mean of integers has 4 decimals on MySQL and 16 digits on PostgreSQL; a double is the same everywhere.
-                let double = operand.sql_type() == Some(SqlType::Float64) || self.target.dialect == Dialect::Sqlite;
-                Func::avg(if double { inner } else { cast_to(inner, self.caps.double) })
-            }
-        }
-        .into())
     }
 
     fn cast(&mut self, operand: &Rx, to: SqlType, helper: usize, qualify: bool) -> Result<Expr> {

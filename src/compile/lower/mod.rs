@@ -6,6 +6,8 @@ mod doors;
 mod template;
 mod forms;
 mod expr;
+mod aggregate;
+mod window;
 mod write;
 mod writer;
 

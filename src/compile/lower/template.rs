@@ -24,6 +24,14 @@ impl Lowering<'_> {
                     let operand = args.get(*position).ok_or_else(|| Error::internal("template.operand"))?;
                     written.operand(operand.clone(), self.numbered(), false);
                 }
+                Piece::Bare(position) => {
+                    let operand = args.get(*position).ok_or_else(|| Error::internal("template.operand"))?;
+                    written.operand(operand.clone(), self.numbered(), true);
+                }
+                Piece::Literal(number) => {
+                    let mark = self.fragment(vec![Fragment::Text(number.to_string())]);
+                    written.text.push_str(&mark);
+                }
             }
         }
         let Written { text, args } = written;
@@ -112,6 +120,10 @@ pub(super) enum Piece {
     Text(&'static str),
     /// One of the operands.
     Operand(usize),
+    /// One of the operands, where nothing beside it binds to a part of it.
+    Bare(usize),
+    /// A number that is a part of the text: how far a window's frame reaches.
+    Literal(rust_decimal::Decimal),
 }
 
 struct Written {
@@ -152,7 +164,7 @@ fn is_closed(text: &str) -> bool {
     for (position, character) in rest.char_indices() {
         match character {
             '(' => depth += 1,
-            ')' if depth == 1 => return position + 1 == rest.len(),
+            ')' if depth == 1 => return follows_a_call(rest.get(position + 1..).unwrap_or_default()),
             ')' => depth = depth.saturating_sub(1),
             _ if depth == 0 => return false,
             _ => {}
@@ -161,16 +173,28 @@ fn is_closed(text: &str) -> bool {
     false
 }
 
+/// What may follow a call and binds closer than any operator.
+fn follows_a_call(rest: &str) -> bool {
+    let Some(word) = [" FILTER (", " WITHIN GROUP (", " OVER ("].iter().find(|word| rest.starts_with(**word)) else {
+        return rest.is_empty();
+    };
+    is_closed(rest.get(word.len() - 1..).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_closed;
 
     #[test]
     fn a_call_a_parenthesis_and_a_case_are_closed_and_an_operator_is_not() {
-        for closed in ["UPPER($1)", "(a + b)", "CASE WHEN a THEN b END", "f(g(a), h(b))", "CURRENT_DATE"] {
+        for closed in
+            ["UPPER($1)", "(a + b)", "CASE WHEN a THEN b END", "f(g(a), h(b))", "CURRENT_DATE", "f(a) OVER (b)"]
+        {
             assert!(is_closed(closed), "{closed}");
         }
-        for open in ["f(a) + g(b)", "a + b", "(a) || (b)", "$1 COLLATE x", "f(a) OVER (b)", "CASE a END + CASE b END"] {
+        for open in
+            ["f(a) + g(b)", "a + b", "(a) || (b)", "$1 COLLATE x", "f(a) OVER (b) + c", "CASE a END + CASE b END"]
+        {
             assert!(!is_closed(open), "{open}");
         }
     }

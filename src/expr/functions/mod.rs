@@ -1,11 +1,13 @@
 //! The functions that start an expression, and, by family, those that continue one.
 
+pub(super) mod aggregate;
+pub(super) mod window;
 mod text;
 mod number;
 mod time;
 
-use super::operand::{IntoExpr, Operand, Summable, literal};
-use super::{Aggregate, Column, ColumnType, Expr, Kind};
+use super::operand::{Operand, literal};
+use super::{Expr, Kind};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::value::ToValue;
@@ -136,75 +138,4 @@ impl Case {
         }
         Expr::make(Kind::Case { arms: self.arms, otherwise })
     }
-}
-
-fn aggregate(function: Aggregate, operand: Expr) -> Expr {
-    Expr::make(Kind::Aggregate { function, operand: Some(operand) })
-}
-
-/// What `count` takes: `all()` for rows, an expression or a typed column for its values that are not NULL. Sealed.
-#[diagnostic::on_unimplemented(
-    message = "`count` takes `all()` or an expression",
-    note = "write `count(all())` for rows, `count(col(\"name\"))` for the values of a column that are not NULL"
-)]
-pub trait CountOperand: count_sealed::Sealed {
-    #[doc(hidden)]
-    fn into_counted(self) -> Option<Expr>;
-}
-
-mod count_sealed {
-    pub trait Sealed {}
-}
-
-impl count_sealed::Sealed for All {}
-impl CountOperand for All {
-    fn into_counted(self) -> Option<Expr> {
-        None
-    }
-}
-
-impl count_sealed::Sealed for Expr {}
-impl CountOperand for Expr {
-    fn into_counted(self) -> Option<Expr> {
-        Some(self)
-    }
-}
-
-impl<T: ColumnType> count_sealed::Sealed for Column<T> {}
-impl<T: ColumnType> CountOperand for Column<T> {
-    fn into_counted(self) -> Option<Expr> {
-        Some(self.expr())
-    }
-}
-
-/// The number of rows (`count(all())`, SQL text `COUNT(*)`) or of values that are not NULL (`COUNT("c")`); a bigint, 0 over
-/// no rows.
-pub fn count(operand: impl CountOperand) -> Expr {
-    Expr::make(Kind::Aggregate { function: Aggregate::Count, operand: operand.into_counted() })
-}
-
-/// The number of different values that are not NULL; SQL text: `COUNT(DISTINCT "c")`.
-pub fn count_distinct(operand: impl IntoExpr) -> Expr {
-    aggregate(Aggregate::CountDistinct, operand.into_expr())
-}
-
-/// The sum of the values that are not NULL; NULL over no rows. Integers sum to a bigint (an error, never a wrong number,
-/// beyond it), decimals to a decimal, floats to a double.
-pub fn sum(operand: impl Summable) -> Expr {
-    aggregate(Aggregate::Sum, operand.into_operand())
-}
-
-/// The mean of the values that are not NULL, as a double on every database; NULL over no rows.
-pub fn avg(operand: impl Summable) -> Expr {
-    aggregate(Aggregate::Avg, operand.into_operand())
-}
-
-/// The smallest value; NULL over no rows. Text compares by code point.
-pub fn min(operand: impl IntoExpr) -> Expr {
-    aggregate(Aggregate::Min, operand.into_expr())
-}
-
-/// The largest value; NULL over no rows. Text compares by code point.
-pub fn max(operand: impl IntoExpr) -> Expr {
-    aggregate(Aggregate::Max, operand.into_expr())
 }

@@ -1,5 +1,7 @@
 //! What scalar functions take and give: by family, one arm a function.
 
+mod aggregate;
+mod window;
 mod text;
 mod number;
 mod time;

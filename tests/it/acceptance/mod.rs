@@ -7,4 +7,5 @@ mod hooks;
 mod joins;
 mod order;
 mod values;
+mod windows;
 mod writes;

@@ -3,16 +3,23 @@
 //!
 //! Each is deterministic and harmless, so that an index or a view may not keep it: they are registered `SQLITE_DIRECTONLY`.
 
+mod collect;
+mod moments;
 mod text;
 
 use rusqlite::functions::{Context, FunctionFlags};
-use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, Result};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Error, Result};
 
 /// Registers all of them.
 pub(super) fn register(connection: &Connection) -> Result<()> {
+    collect::register(connection)?;
+    moments::register(connection)?;
     text::register(connection)
 }
+
+const AGGREGATE: FunctionFlags =
+    FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_DIRECTONLY);
 
 /// Registers a function that gives the same for the same operands.
 fn scalar(
@@ -28,4 +35,18 @@ fn scalar(
 /// A text operand; `None` for NULL.
 fn text_at<'a>(context: &'a Context<'_>, position: usize) -> Result<Option<&'a str>> {
     Ok(context.get_raw(position).as_str_or_null()?)
+}
+
+/// A number; `None` for NULL. A decimal that no double holds is kept as text.
+fn number_at(context: &Context<'_>, position: usize) -> Result<Option<f64>> {
+    match context.get_raw(position) {
+        ValueRef::Null => Ok(None),
+        ValueRef::Integer(number) => Ok(Some(number as f64)),
+        ValueRef::Real(number) => Ok(Some(number)),
+        ValueRef::Text(text) => match std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()) {
+            Some(number) => Ok(Some(number)),
+            None => Err(Error::UserFunctionError("a text is no number".into())),
+        },
+        ValueRef::Blob(_) => Err(Error::UserFunctionError("bytes are no number".into())),
+    }
 }
