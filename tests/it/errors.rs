@@ -59,7 +59,7 @@ fn mistakes(db: &Database<ReadWrite>, other: &Database<ReadWrite>) -> Vec<Mistak
     refused!(list, both().where_(col("id").of("customer").eq(1)), "schema.unknown_relation", "there is no relation `customer` here; did you mean `customers`?");
     refused!(list, orders().as_("a").join(orders().as_("b"), on(col("id").eq(1))), "schema.ambiguous", r#"the column `id` is in `a` and in `b`; write `col(..).of("a")` or `.of("b")`"#);
     refused!(list, orders().where_(sum(col("total")).gt(1)), "agg.misplaced", "`sum` is an aggregate and can't stand in `where_`; write it in `.agg(..)`, and filter by its name after it");
-    refused!(list, orders().select([count(all())]), "agg.misplaced", "`count` is an aggregate and can't stand in `select`; write it in `.agg(..)`");
+    refused!(list, orders().select([count(all())]), "agg.misplaced", "`count` is an aggregate and can't stand in `select`; write it in `.agg(..)`, or over a window, as in `.over(window())`");
     refused!(list, orders().order_by(max(col("id"))), "agg.misplaced", "`max` is an aggregate and can't stand in `order_by`; write it in `.agg(..)`, and sort by its name after it");
     refused!(list, orders().group_by("customer_id").agg((col("note"), sum(col("total")))), "agg.not_a_key", "the column `note` is neither a key of `group_by` nor inside an aggregate; add it to `group_by`, or write `min(..)` of it");
     refused!(list, orders().group_by("customer_id").agg(sum(col("total"))).where_(col("note").eq("x")), "schema.unknown_column", "there is no column `note` here; there are `customer_id`, `sum_total`");
@@ -116,7 +116,7 @@ fn mistakes(db: &Database<ReadWrite>, other: &Database<ReadWrite>) -> Vec<Mistak
     refused_write!(list, db.insert("orders").row((1, 2)), "plan.no_columns", "`insert` names no column; write at least one");
     refused_write!(list, db.update("orders").all_rows(), "update.nothing", r#"the update of `orders` sets nothing; write `.set("column", value)`"#);
     refused_write!(list, db.update("orders").set("note", 5).all_rows(), "type.value", "the column `note` of `orders` is text and the value is bigint");
-    refused_write!(list, db.update("orders").set("id", sum(col("id"))).all_rows(), "agg.misplaced", "`sum` is an aggregate and can't stand in `set`; read it first, and set the value");
+    refused_write!(list, db.update("orders").set("id", sum(col("id"))).all_rows(), "agg.misplaced", "`sum` is an aggregate and can't stand in `set`; read it first, and use the value");
     list
 }
 
