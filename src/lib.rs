@@ -43,11 +43,11 @@ pub use crate::db::{
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::expr::{
-    All, Bound, Case, Column, ColumnType, CountOperand, DistinctOperands, Expr, FrameOffset, IntoExpr, Operand,
+    All, Bound, Case, Column, ColumnType, CountOperand, DistinctOperands, Expr, FrameOffset, IntoExpr, Members, MembersFor, Operand,
     OperandFor, SortKey, Summable, Window, WindowFunction, all, all_of, any_of, array_agg, avg, bool_and, bool_or,
     case, coalesce, col, corr, count, count_distinct, covar_pop, covar_samp, cume_dist, current_row, dense_rank,
     family, first, first_value, following, json_array_agg, json_object_agg, lag, last, last_value, lead, lit, max,
-    median, min, mode, not, nth_value, ntile, percent_rank, percentile_cont, percentile_disc, preceding, rank,
+    median, min, mode, not, nth_value, ntile, outer, percent_rank, percentile_cont, percentile_disc, preceding, rank,
     row_number, stddev_pop, stddev_samp, string_agg, sum, unbounded_following, unbounded_preceding, var_pop, var_samp,
     window,
 };
@@ -57,8 +57,9 @@ pub use crate::hook::{
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys,
-    IntoTable, JoinOn, Projections, RawSql, TableName, Update, in_schema, on, table, using,
+    ByName, DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoJoinOn, IntoNames, IntoRow,
+    IntoSortKeys, IntoTable, JoinOn, Projections, RawSql, Recursive, SetMember, TableName, Update, exists, in_schema,
+    not_exists, on, recursive, scalar, table, using,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, Schema, TableSchema};

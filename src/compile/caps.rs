@@ -27,6 +27,12 @@ pub(crate) struct Capabilities {
     pub(crate) like_needs_escape: bool,
     /// A computed key of GROUP BY is recognised where it stands again, also with COLLATE and binds in it.
     pub(crate) sees_repeated_keys: bool,
+    /// A member of a set operation may stand in parentheses, with an order and a limit of its own.
+    pub(crate) parenthesized_members: bool,
+    /// A subselect in the FROM of a subquery sees the columns around that subquery.
+    pub(crate) nested_correlation: bool,
+    /// A subquery of an update or a delete may read the table that is written.
+    pub(crate) reads_target: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -47,12 +53,17 @@ impl Capabilities {
                 binary_collation: Some("\"C\""),
                 like_needs_escape: false,
                 sees_repeated_keys: true,
+                parenthesized_members: true,
+                nested_correlation: true,
+                reads_target: true,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
             Dialect::MySql => Capabilities { binary_collation: Some("utf8mb4_0900_bin"), ..MYSQL_FAMILY },
             // SQL: MariaDB manual, "Supported Character Sets and Collations" (nopad collations).
-            Dialect::MariaDb => Capabilities { binary_collation: Some("utf8mb4_nopad_bin"), ..MYSQL_FAMILY },
+            Dialect::MariaDb => {
+                Capabilities { binary_collation: Some("utf8mb4_nopad_bin"), nested_correlation: false, ..MYSQL_FAMILY }
+            }
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
             Dialect::Sqlite => Capabilities {
                 full_join: true,
@@ -66,6 +77,9 @@ impl Capabilities {
                 binary_collation: None,
                 like_needs_escape: true,
                 sees_repeated_keys: true,
+                parenthesized_members: false,
+                nested_correlation: true,
+                reads_target: true,
                 double: "REAL",
             },
         }
@@ -84,5 +98,8 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     binary_collation: None,
     like_needs_escape: false,
     sees_repeated_keys: false,
+    parenthesized_members: true,
+    nested_correlation: true,
+    reads_target: false,
     double: "DOUBLE",
 };

@@ -56,23 +56,11 @@ impl Plan<'_> {
     fn depth(&self) -> u32 {
         match self {
             Plan::Frame(frame) => {
-                let mut deepest = 0;
                 if frame.relation.size > 10_000 {
                     // It will be refused before anything recurses.
                     return 0;
                 }
-                let mut waiting = vec![&*frame.relation];
-                while let Some(relation) = waiting.pop() {
-                    deepest = deepest.max(relation.verb.expr_depth());
-                    if deepest > SHALLOW || relation.depth > SHALLOW {
-                        return u32::MAX;
-                    }
-                    if let Verb::Join { right, .. } = &relation.verb {
-                        waiting.push(right);
-                    }
-                    waiting.extend(relation.verb.input().map(std::convert::AsRef::as_ref));
-                }
-                deepest.saturating_add(frame.relation.depth)
+                frame.relation.deepest.saturating_add(frame.relation.depth)
             }
             Plan::Write(write) => match &write.kind {
                 WriteKind::Insert { .. } => 0,
@@ -97,16 +85,15 @@ impl Plan<'_> {
     /// Where the caller named `table`.
     fn location_of(&self, table: &str) -> &'static Location<'static> {
         let Plan::Frame(frame) = self else { return self.location() };
-        let mut waiting = vec![&*frame.relation];
-        while let Some(relation) = waiting.pop() {
-            match &relation.verb {
-                Verb::Table(name) if name.name.as_str() == table => return relation.location,
-                Verb::Join { right, .. } => waiting.push(right),
-                _ => {}
+        let mut found = None;
+        frame.relation.each_below(&mut |relation| {
+            if let Verb::Table(name) = &relation.verb
+                && name.name.as_str() == table
+            {
+                found.get_or_insert(relation.location);
             }
-            waiting.extend(relation.verb.input().map(std::convert::AsRef::as_ref));
-        }
-        self.location()
+        });
+        found.unwrap_or_else(|| self.location())
     }
 
     /// The tables that a refused plan named, so that hooks see what was tried.
@@ -132,24 +119,16 @@ impl Plan<'_> {
 }
 
 fn tables_of(relation: &Relation, names: &mut Vec<String>) {
-    let mut waiting = vec![relation];
-    let mut steps = 0;
-    while let Some(relation) = waiting.pop() {
-        steps += 1;
-        if names.len() == 64 || steps == 10_000 {
-            return;
-        }
-        if let Verb::Table(table) = &relation.verb {
+    relation.each_below(&mut |relation| {
+        if let Verb::Table(table) = &relation.verb
+            && names.len() < 64
+        {
             let name = table.full_name();
             if !names.contains(&name) {
                 names.push(name);
             }
         }
-        if let Verb::Join { right, .. } = &relation.verb {
-            waiting.push(right);
-        }
-        waiting.extend(relation.verb.input().map(std::convert::AsRef::as_ref));
-    }
+    });
 }
 
 /// Takes raw text apart at its parameters and finds the bind of each.

@@ -55,7 +55,7 @@ impl Insert {
 
 /// The same insert in parts of at most `most` rows.
 fn split(write: Write, most: usize) -> Vec<Write> {
-    let Write { table, kind, mistakes, location, max_affected } = write;
+    let Write { table, kind, mistakes, location, max_affected, origin } = write;
     let WriteKind::Insert { columns, rows } = kind else { return Vec::new() };
     let mut parts = Vec::with_capacity(rows.len() / most + 1);
     let mut rows = rows.into_iter();
@@ -70,6 +70,7 @@ fn split(write: Write, most: usize) -> Vec<Write> {
             mistakes: mistakes.clone(),
             location,
             max_affected,
+            origin: origin.clone(),
         });
     }
 }

@@ -99,7 +99,7 @@ impl<E> AggregateCall<E> {
         AggregateCall { function, operands, distinct: false, filter: None, order: Vec::new() }
     }
 
-    pub(crate) fn each(&self, visit: &mut dyn FnMut(&E)) {
+    pub(crate) fn each<'e>(&'e self, visit: &mut dyn FnMut(&'e E)) {
         self.operands.iter().for_each(&mut *visit);
         self.filter.iter().for_each(&mut *visit);
         self.order.iter().for_each(|key| visit(&key.expr));

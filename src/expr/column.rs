@@ -6,10 +6,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Declared, Expr, Kind, OperandFor, SortKey, family};
+use super::{Declared, Expr, Kind, MembersFor, OperandFor, SortKey, family};
 use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
-use crate::value::{Interval, ToValue};
+use crate::value::Interval;
 
 /// A column whose Rust type is known when the program is compiled, declared by [`table!`](crate::table!).
 ///
@@ -150,12 +150,12 @@ impl<T: ColumnType> Column<T> {
     }
 
     /// True where the column equals one of `values`; see [`Expr::in_`].
-    pub fn in_<V: ToValue + OperandFor<T::Family>>(self, values: impl IntoIterator<Item = V>) -> Expr {
+    pub fn in_(self, values: impl MembersFor<T::Family>) -> Expr {
         self.expr().in_(values)
     }
 
     /// The opposite of [`Column::in_`]; see [`Expr::not_in`].
-    pub fn not_in<V: ToValue + OperandFor<T::Family>>(self, values: impl IntoIterator<Item = V>) -> Expr {
+    pub fn not_in(self, values: impl MembersFor<T::Family>) -> Expr {
         self.expr().not_in(values)
     }
 

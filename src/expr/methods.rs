@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::members::Members;
 use super::operand::{IntoExpr, Operand};
 use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::types::SqlType;
-use crate::value::{Bind, ToValue};
 
 /// Comparisons. Each is NULL, which no condition lets pass, when a side is NULL. Text compares by code point on every
 /// database, so `'a' = 'A'` is false on all of them.
@@ -64,19 +64,26 @@ impl Expr {
     /// True where `self` equals one of `values`. No values at all is FALSE, without a bind; 100,000 values are one bind on
     /// PostgreSQL (`= ANY($1)`) and, beyond a hundred, one JSON bind elsewhere.
     #[doc(alias("is_in", "isin"))]
-    pub fn in_<V: ToValue>(self, values: impl IntoIterator<Item = V>) -> Expr {
-        self.member_of(values, false)
+    ///
+    /// Given a frame of one column, it is true where `self` is among that column's values; SQL text: `x IN (SELECT …)`.
+    ///
+    /// ```
+    /// use portcullis::{Dialect, col, table};
+    /// let active = table("customers").where_(col("active")).select("id");
+    /// let query = table("orders").where_(col("customer_id").in_(active)).select("id").to_sql_for(Dialect::Sqlite)?;
+    /// assert_eq!(query.sql(), concat!(
+    ///     r#"SELECT "orders"."id" FROM "orders" WHERE "orders"."customer_id" IN "#,
+    ///     r#"(SELECT "customers"."id" FROM "customers" WHERE "customers"."active")"#));
+    /// # Ok::<(), portcullis::Error>(())
+    /// ```
+    pub fn in_(self, values: impl Members) -> Expr {
+        values.into_members().into_expr(self, false)
     }
 
     /// True where `self` equals none of `values`: TRUE for no values, and, as in SQL, never true when one of them is NULL.
-    pub fn not_in<V: ToValue>(self, values: impl IntoIterator<Item = V>) -> Expr {
-        self.member_of(values, true)
-    }
-
-    fn member_of<V: ToValue>(self, values: impl IntoIterator<Item = V>, negated: bool) -> Expr {
-        let list: Vec<Bind> =
-            values.into_iter().map(|value| Bind { value: value.to_value(), sql_type: V::SQL_TYPE }).collect();
-        Expr::make(Kind::In { operand: self, list, list_type: V::SQL_TYPE, negated })
+    /// The same holds for a frame with a NULL among its values: [`not_exists`](crate::not_exists) has no such trap.
+    pub fn not_in(self, values: impl Members) -> Expr {
+        values.into_members().into_expr(self, true)
     }
 
     /// True where `self` is NULL.
@@ -145,6 +152,7 @@ impl Expr {
             };
             if let Some(list) = list {
                 node.depth = node.depth.max(other.0.depth.saturating_add(1));
+                node.verbs = node.verbs.saturating_add(other.0.verbs);
                 list.push(other);
                 return self;
             }
@@ -195,6 +203,10 @@ impl Expr {
         match self.kind() {
             Kind::Column { name, declared, .. } => match Ident::new(relation) {
                 Ok(table) => Expr::make(Kind::Column { table: Some(table), name: name.clone(), declared: *declared }),
+                Err(error) => Expr::invalid(error),
+            },
+            Kind::Outer { name, .. } => match Ident::new(relation) {
+                Ok(table) => Expr::make(Kind::Outer { table: Some(table), name: name.clone() }),
                 Err(error) => Expr::invalid(error),
             },
             Kind::Invalid(_) => self,

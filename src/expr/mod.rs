@@ -1,6 +1,7 @@
 //! Expressions: one opaque, cheap-to-clone type, and the typed leaves that become it.
 
 mod operand;
+mod members;
 mod methods;
 mod call;
 mod functions;
@@ -8,6 +9,7 @@ mod aggregate;
 mod window;
 mod column;
 mod sort;
+mod subplan;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,12 +27,17 @@ pub use functions::aggregate::{
     covar_samp, first, json_array_agg, json_object_agg, last, max, median, min, mode, percentile_cont, percentile_disc,
     stddev_pop, stddev_samp, string_agg, sum, var_pop, var_samp,
 };
+pub(crate) use members::Membership;
+pub(crate) use members::sealed as members_sealed;
+pub use members::{Members, MembersFor};
 pub use functions::window::{
     cume_dist, dense_rank, first_value, lag, last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
 };
 pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, lit, not};
 pub use operand::{IntoExpr, Operand, OperandFor, Summable, family};
 pub use sort::SortKey;
+pub use subplan::outer;
+pub(crate) use subplan::{Plan, Subplan, SubqueryKind};
 pub use window::{
     Bound, FrameOffset, Window, WindowFunction, current_row, following, preceding, unbounded_following,
     unbounded_preceding, window,
@@ -60,6 +67,8 @@ pub(crate) struct Node {
     pub(crate) kind: Kind,
     /// The longest way down to a leaf, so that a chain too deep is refused before anything recurses.
     pub(crate) depth: u32,
+    /// How many verbs the frames have that stand in it.
+    pub(crate) verbs: u32,
 }
 
 pub(crate) enum Kind {
@@ -110,6 +119,18 @@ pub(crate) enum Kind {
     Aggregate(Box<AggregateCall<Expr>>),
     /// A function over a window.
     Over(Box<OverCall<Expr>>),
+    /// A question to a frame.
+    Subquery {
+        kind: SubqueryKind,
+        operand: Option<Expr>,
+        plan: Subplan,
+        negated: bool,
+    },
+    /// A column of the relation around a subquery.
+    Outer {
+        table: Option<Ident>,
+        name: Ident,
+    },
     Alias(Expr, Ident),
     /// `*` of the relation: legal in `select` and in `count`.
     Everything,
@@ -168,9 +189,16 @@ pub(crate) enum Pattern {
 
 impl Expr {
     pub(crate) fn make(kind: Kind) -> Expr {
-        let mut depth = 0;
-        each_child(&kind, &mut |child| depth = depth.max(child.0.depth));
-        Expr(Arc::new(Node { kind, depth: depth.saturating_add(1) }))
+        let (mut depth, mut verbs) = (0, 0u32);
+        each_child(&kind, &mut |child| {
+            depth = depth.max(child.0.depth);
+            verbs = verbs.saturating_add(child.0.verbs);
+        });
+        if let Kind::Subquery { plan, .. } = &kind {
+            depth = depth.max(plan.depth);
+            verbs = verbs.saturating_add(plan.size);
+        }
+        Expr(Arc::new(Node { kind, depth: depth.saturating_add(1), verbs }))
     }
 
     pub(crate) fn invalid(error: Error) -> Expr {
@@ -195,6 +223,7 @@ fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resu
     }
     let label = match expr.kind() {
         Kind::Column { name, .. } => return write!(f, "{name:?}"),
+        Kind::Outer { name, .. } => return write!(f, "outer({name:?})"),
         Kind::Literal(bind) => return write!(f, "{bind:?}"),
         Kind::Null => return f.write_str("NULL"),
         Kind::Everything => return f.write_str("*"),
@@ -222,6 +251,7 @@ fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resu
         Kind::Call(function, _) => function.name(),
         Kind::Aggregate(call) => call.function.name(),
         Kind::Over(call) => call.name(),
+        Kind::Subquery { kind, negated, .. } => kind.name(*negated),
         Kind::Alias(..) => "as_",
     };
     f.write_str(label)?;
@@ -244,9 +274,14 @@ fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resu
     f.write_str(")")
 }
 
-pub(crate) fn each_child(kind: &Kind, visit: &mut dyn FnMut(&Expr)) {
+pub(crate) fn each_child<'k>(kind: &'k Kind, visit: &mut dyn FnMut(&'k Expr)) {
     match kind {
-        Kind::Column { .. } | Kind::Literal(_) | Kind::Null | Kind::Everything | Kind::Invalid(_) => {}
+        Kind::Column { .. }
+        | Kind::Outer { .. }
+        | Kind::Literal(_)
+        | Kind::Null
+        | Kind::Everything
+        | Kind::Invalid(_) => {}
         Kind::Not(one) | Kind::Negate(one) | Kind::Cast(one, _) | Kind::Alias(one, _) => visit(one),
         Kind::IsNull { operand, .. } | Kind::In { operand, .. } | Kind::Like { operand, .. } => visit(operand),
         Kind::Arithmetic(_, left, right) | Kind::Compare(_, left, right) => {
@@ -270,6 +305,11 @@ pub(crate) fn each_child(kind: &Kind, visit: &mut dyn FnMut(&Expr)) {
         }
         Kind::Aggregate(call) => call.each(visit),
         Kind::Over(call) => call.each(visit),
+        Kind::Subquery { operand, .. } => {
+            if let Some(operand) = operand {
+                visit(operand);
+            }
+        }
     }
 }
 
@@ -294,7 +334,17 @@ impl Drop for Node {
 
 fn take_children(kind: &mut Kind) -> Vec<Expr> {
     match std::mem::replace(kind, Kind::Everything) {
-        Kind::Column { .. } | Kind::Literal(_) | Kind::Null | Kind::Everything | Kind::Invalid(_) => Vec::new(),
+        Kind::Column { .. }
+        | Kind::Outer { .. }
+        | Kind::Literal(_)
+        | Kind::Null
+        | Kind::Everything
+        | Kind::Invalid(_) => Vec::new(),
+        Kind::Subquery { operand, plan, .. } => {
+            let mut inside = plan.plan.into_exprs();
+            inside.extend(operand);
+            inside
+        }
         Kind::Not(one) | Kind::Negate(one) | Kind::Cast(one, _) | Kind::Alias(one, _) => vec![one],
         Kind::IsNull { operand, .. } | Kind::In { operand, .. } | Kind::Like { operand, .. } => vec![operand],
         Kind::Arithmetic(_, left, right) | Kind::Compare(_, left, right) => vec![left, right],

@@ -273,7 +273,7 @@ impl<E> OverCall<E> {
         }
     }
 
-    pub(crate) fn each(&self, visit: &mut dyn FnMut(&E)) {
+    pub(crate) fn each<'e>(&'e self, visit: &mut dyn FnMut(&'e E)) {
         match &self.function {
             Windowed::Aggregate(call) => call.each(visit),
             Windowed::Ranking(_, operands) | Windowed::Value { operands, .. } => {

@@ -54,8 +54,10 @@ pub(crate) fn guard(
         if plan.facts().kind == StatementKind::Raw {
             plan.facts_mut().kind = StatementKind::RawSelect;
         }
-    } else if plan.facts().kind == StatementKind::Select
-        && plan.facts().scans.iter().any(|scan| matches!(scan.source, ScanSource::Raw(_)))
+    } else if matches!(
+        plan.facts().kind,
+        StatementKind::Select | StatementKind::Insert | StatementKind::Update | StatementKind::Delete
+    ) && plan.facts().scans.iter().any(|scan| matches!(scan.source, ScanSource::Raw(_)))
     {
         // Nobody has read the raw part, so hooks and limits must not take the frame for a select of the tables they see.
         plan.facts_mut().kind = StatementKind::Raw;

@@ -1,10 +1,7 @@
 //! Joins.
 
-use std::panic::Location;
-use std::sync::Arc;
-
-use super::{Frame, IntoNames, Relation, Verb};
-use crate::error::{Error, ErrorKind};
+use super::{Frame, IntoNames, Verb};
+use crate::error::Error;
 use crate::expr::Expr;
 use crate::ident::Ident;
 
@@ -95,17 +92,7 @@ impl IntoJoinOn for Expr {
 impl Frame {
     #[track_caller]
     fn join_as(self, right: Frame, kind: JoinKind, on: JoinOn) -> Frame {
-        let origin = self.origin.clone().or_else(|| right.origin.clone());
-        let foreign = matches!((&self.origin, &right.origin), (Some(left), Some(right)) if !left.is(right));
-        let depth = self.relation.depth.max(right.relation.depth).saturating_add(1);
-        let size = self.relation.size.saturating_add(right.relation.size).saturating_add(1);
-        let verb = if foreign {
-            let message = "the joined frames belong to two handles; read one side first and join what it gave";
-            Verb::Invalid(Some(self.relation), Error::new(ErrorKind::Plan, "join.two_databases", message))
-        } else {
-            Verb::Join { left: self.relation, right: right.relation, kind, on }
-        };
-        Frame { relation: Arc::new(Relation { verb, location: Location::caller(), depth, size }), origin }
+        self.with_other(right, "join", |left, right| Verb::Join { left, right, kind, on })
     }
 
     /// Rows of both relations that match; SQL text: `INNER JOIN … ON …`.

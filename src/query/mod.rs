@@ -3,6 +3,9 @@
 mod names;
 mod verbs;
 mod join;
+mod set;
+mod cte;
+mod subquery;
 mod raw;
 mod window;
 mod write;
@@ -12,16 +15,22 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::expr::{Expr, SortKey};
 use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
 
+pub(crate) use cte::Recursion;
+pub use cte::{Recursive, recursive};
 pub use join::{IntoJoinOn, JoinOn, on, using};
 pub(crate) use join::{JoinKind, Matching};
 pub use names::{DeclaredTable, IntoNames, IntoSortKeys, IntoTable, Projections, TableName, in_schema};
 pub use raw::RawSql;
 pub(crate) use raw::{RawText, Text as RawSource};
+pub use set::{ByName, SetMember};
+pub(crate) use set::{SetKind, SetOperation};
+pub(crate) use subquery::frame_of;
+pub use subquery::{exists, not_exists, scalar};
 pub use verbs::GroupedFrame;
 pub use write::{Delete, Insert, IntoRow, Update};
 pub(crate) use write::{Write, WriteKind, check_write};
@@ -45,7 +54,7 @@ pub struct Frame {
 pub(crate) struct Origin(pub(crate) Arc<dyn Any + Send + Sync>);
 
 impl Origin {
-    fn is(&self, other: &Origin) -> bool {
+    pub(crate) fn is(&self, other: &Origin) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
@@ -56,8 +65,11 @@ pub(crate) struct Relation {
     pub(crate) location: &'static Location<'static>,
     /// How many verbs stand below, so that a chain too long is refused before anything recurses.
     pub(crate) depth: u32,
-    /// How many verbs it is made of, each counted as often as it is used: a join of a frame with itself doubles it.
+    /// How many verbs it is made of, each counted as often as it is used: a join of a frame with itself doubles it, and so do
+    /// those of its subqueries.
     pub(crate) size: u32,
+    /// The deepest expression of its verbs, subqueries and all.
+    pub(crate) deepest: u32,
 }
 
 pub(crate) enum Verb {
@@ -74,6 +86,12 @@ pub(crate) enum Verb {
         kind: JoinKind,
         on: JoinOn,
     },
+    Set {
+        left: Arc<Relation>,
+        right: Arc<Relation>,
+        operation: SetOperation,
+        by_name: bool,
+    },
     Aggregate {
         input: Arc<Relation>,
         keys: Vec<Expr>,
@@ -84,6 +102,18 @@ pub(crate) enum Verb {
     Offset(Arc<Relation>, u64),
     Distinct(Arc<Relation>),
     As(Arc<Relation>, Ident),
+    /// Written once in WITH.
+    Cte(Arc<Relation>, Ident),
+    Recursive {
+        anchor: Arc<Relation>,
+        step: Arc<Relation>,
+        recursion: Recursion,
+    },
+    /// The recursion itself, in its step.
+    Itself {
+        name: Ident,
+        token: Arc<()>,
+    },
     /// A mistake in a verb's arguments. The relation below is still resolved, so that its mistakes are reported too.
     Invalid(Option<Arc<Relation>>, Error),
 }
@@ -127,29 +157,38 @@ impl Frame {
             Ok(name) => Verb::Table(name),
             Err(error) => Verb::Invalid(None, error),
         };
-        Frame { relation: Arc::new(Relation { verb, location: Location::caller(), depth: 1, size: 1 }), origin }
+        Frame { relation: Relation::new(verb, Location::caller()), origin }
     }
 
     /// The next relation. `make` gets the current one.
     #[track_caller]
     fn then(self, make: impl FnOnce(Arc<Relation>) -> Verb) -> Frame {
-        let (depth, size) = (self.relation.depth.saturating_add(1), self.relation.size.saturating_add(1));
-        let relation = Relation { verb: make(self.relation), location: Location::caller(), depth, size };
-        Frame { relation: Arc::new(relation), origin: self.origin }
+        Frame { relation: Relation::new(make(self.relation), Location::caller()), origin: self.origin }
+    }
+
+    /// The next relation of two. They must come from one handle, or one of them from none.
+    #[track_caller]
+    fn with_other(
+        self,
+        other: Frame,
+        verb: &'static str,
+        make: impl FnOnce(Arc<Relation>, Arc<Relation>) -> Verb,
+    ) -> Frame {
+        let origin = self.origin.clone().or_else(|| other.origin.clone());
+        let foreign = matches!((&self.origin, &other.origin), (Some(left), Some(right)) if !left.is(right));
+        let verb = if foreign {
+            Verb::Invalid(Some(self.relation), two_databases(verb))
+        } else {
+            make(self.relation, other.relation)
+        };
+        Frame { relation: Relation::new(verb, Location::caller()), origin }
     }
 
     /// True when raw SQL is part of the frame.
     pub(crate) fn has_raw(&self) -> bool {
-        let mut waiting = vec![&self.relation];
-        while let Some(relation) = waiting.pop() {
-            match &relation.verb {
-                Verb::Raw(_) => return true,
-                Verb::Join { right, .. } => waiting.push(right),
-                _ => {}
-            }
-            waiting.extend(relation.verb.input());
-        }
-        false
+        let mut found = false;
+        self.relation.each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Raw(_)));
+        found
     }
 
     #[track_caller]
@@ -193,12 +232,16 @@ impl Verb {
             Verb::Rename(..) => "rename",
             Verb::Drop(..) => "drop",
             Verb::Join { .. } => "join",
+            Verb::Set { operation, .. } => operation.name(),
             Verb::Aggregate { .. } => "agg",
             Verb::OrderBy(..) => "order_by",
             Verb::Limit(..) => "limit",
             Verb::Offset(..) => "offset",
             Verb::Distinct(_) => "distinct",
             Verb::As(..) => "as_",
+            Verb::Cte(..) => "cte",
+            Verb::Recursive { .. } => "recursive",
+            Verb::Itself { .. } => "step",
             Verb::Invalid(..) => "invalid",
         }
     }
@@ -206,56 +249,143 @@ impl Verb {
     /// The relation that the verb works on; the left one of a join.
     pub(crate) fn input(&self) -> Option<&Arc<Relation>> {
         match self {
-            Verb::Table(_) | Verb::Raw(_) => None,
+            Verb::Table(_) | Verb::Raw(_) | Verb::Itself { .. } => None,
             Verb::Select(input, _)
             | Verb::Where(input, _)
             | Verb::WithColumn(input, ..)
             | Verb::Rename(input, _)
             | Verb::Drop(input, _)
             | Verb::Join { left: input, .. }
+            | Verb::Set { left: input, .. }
             | Verb::Aggregate { input, .. }
             | Verb::OrderBy(input, _)
             | Verb::Limit(input, _)
             | Verb::Offset(input, _)
             | Verb::Distinct(input)
-            | Verb::As(input, _) => Some(input),
+            | Verb::As(input, _)
+            | Verb::Cte(input, _)
+            | Verb::Recursive { anchor: input, .. } => Some(input),
             Verb::Invalid(input, _) => input.as_ref(),
         }
     }
 
-    /// The deepest of the verb's expressions.
-    pub(crate) fn expr_depth(&self) -> u32 {
-        let of = |list: &[Expr]| list.iter().map(|expr| expr.0.depth).max().unwrap_or(0);
+    /// The relations that the verb works on.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &Arc<Relation>> {
+        let second = match self {
+            Verb::Join { right, .. } | Verb::Set { right, .. } | Verb::Recursive { step: right, .. } => Some(right),
+            _ => None,
+        };
+        self.input().into_iter().chain(second)
+    }
+
+    /// The verb's own expressions.
+    pub(crate) fn each_expr<'v>(&'v self, visit: &mut dyn FnMut(&'v Expr)) {
         match self {
-            Verb::Select(_, list) => of(list),
-            Verb::Where(_, expr) | Verb::WithColumn(_, _, expr) => expr.0.depth,
-            Verb::Join { on, .. } => match &on.condition {
-                Matching::Condition(expr) => expr.0.depth,
-                _ => 0,
-            },
-            Verb::Aggregate { keys, aggregates, .. } => of(keys).max(of(aggregates)),
-            Verb::OrderBy(_, keys) => keys.iter().map(|key| key.expr.0.depth).max().unwrap_or(0),
-            _ => 0,
+            Verb::Select(_, list) => list.iter().for_each(visit),
+            Verb::Where(_, expr) | Verb::WithColumn(_, _, expr) => visit(expr),
+            Verb::Join { on, .. } => {
+                if let Matching::Condition(expr) = &on.condition {
+                    visit(expr);
+                }
+            }
+            Verb::Aggregate { keys, aggregates, .. } => keys.iter().chain(aggregates).for_each(visit),
+            Verb::OrderBy(_, keys) => keys.iter().for_each(|key| visit(&key.expr)),
+            Verb::Table(_)
+            | Verb::Raw(_)
+            | Verb::Rename(..)
+            | Verb::Drop(..)
+            | Verb::Set { .. }
+            | Verb::Limit(..)
+            | Verb::Offset(..)
+            | Verb::Distinct(_)
+            | Verb::As(..)
+            | Verb::Cte(..)
+            | Verb::Recursive { .. }
+            | Verb::Itself { .. }
+            | Verb::Invalid(..) => {}
         }
     }
 
-    /// Takes the inputs out, leaving a verb without any.
-    fn take_inputs(&mut self) -> Vec<Arc<Relation>> {
-        match std::mem::replace(self, Verb::Invalid(None, Error::internal("plan.taken"))) {
-            Verb::Table(_) | Verb::Raw(_) => Vec::new(),
-            Verb::Select(input, _)
-            | Verb::Where(input, _)
-            | Verb::WithColumn(input, ..)
-            | Verb::Rename(input, _)
+    /// Takes the inputs and the expressions out, leaving a verb without any.
+    fn take(&mut self) -> (Vec<Arc<Relation>>, Vec<Expr>) {
+        let mut exprs = Vec::new();
+        let inputs = match std::mem::replace(self, Verb::Invalid(None, Error::internal("plan.taken"))) {
+            Verb::Table(_) | Verb::Raw(_) | Verb::Itself { .. } => Vec::new(),
+            Verb::Select(input, list) => {
+                exprs = list;
+                vec![input]
+            }
+            Verb::Where(input, expr) | Verb::WithColumn(input, _, expr) => {
+                exprs.push(expr);
+                vec![input]
+            }
+            Verb::Aggregate { input, keys, aggregates } => {
+                exprs = keys;
+                exprs.extend(aggregates);
+                vec![input]
+            }
+            Verb::OrderBy(input, keys) => {
+                exprs.extend(keys.into_iter().map(|key| key.expr));
+                vec![input]
+            }
+            Verb::Rename(input, _)
             | Verb::Drop(input, _)
-            | Verb::Aggregate { input, .. }
-            | Verb::OrderBy(input, _)
             | Verb::Limit(input, _)
             | Verb::Offset(input, _)
             | Verb::Distinct(input)
-            | Verb::As(input, _) => vec![input],
-            Verb::Join { left, right, .. } => vec![left, right],
+            | Verb::As(input, _)
+            | Verb::Cte(input, _) => vec![input],
+            Verb::Recursive { anchor, step, .. } => vec![anchor, step],
+            Verb::Join { left, right, on, .. } => {
+                if let Matching::Condition(expr) = on.condition {
+                    exprs.push(expr);
+                }
+                vec![left, right]
+            }
+            Verb::Set { left, right, .. } => vec![left, right],
             Verb::Invalid(input, _) => input.into_iter().collect(),
+        };
+        (inputs, exprs)
+    }
+}
+
+fn two_databases(verb: &'static str) -> Error {
+    let message = match verb {
+        "join" => "the joined frames belong to two handles; read one side first and join what it gave".to_owned(),
+        verb => format!("the frames of `{verb}` belong to two handles; read one first and use what it gave"),
+    };
+    Error::new(ErrorKind::Plan, "join.two_databases", message)
+}
+
+impl Relation {
+    fn new(verb: Verb, location: &'static Location<'static>) -> Arc<Relation> {
+        let (mut depth, mut size, mut deepest) = (0, 1u32, 0);
+        for input in verb.inputs() {
+            depth = depth.max(input.depth);
+            size = size.saturating_add(input.size);
+            deepest = deepest.max(input.deepest);
+        }
+        verb.each_expr(&mut |expr| {
+            size = size.saturating_add(expr.0.verbs);
+            deepest = deepest.max(expr.0.depth);
+        });
+        Arc::new(Relation { verb, location, depth: depth.saturating_add(1), size, deepest })
+    }
+
+    /// Visits the relation and those below it, also in subqueries; at most ten thousand.
+    pub(crate) fn each_below<'r>(&'r self, visit: &mut dyn FnMut(&'r Relation)) {
+        let mut relations = vec![self];
+        let mut left = 10_000u32;
+        while let Some(relation) = relations.pop() {
+            left -= 1;
+            if left == 0 {
+                return;
+            }
+            visit(relation);
+            relations.extend(relation.verb.inputs().map(std::convert::AsRef::as_ref));
+            if relation.deepest > 0 {
+                subquery::each_plan(&relation.verb, &mut relations);
+            }
         }
     }
 }
@@ -269,10 +399,10 @@ impl Drop for Relation {
         if self.depth < SHALLOW {
             return;
         }
-        let mut waiting = self.verb.take_inputs();
+        let (mut waiting, _) = self.verb.take();
         while let Some(next) = waiting.pop() {
             if let Some(mut relation) = Arc::into_inner(next) {
-                waiting.append(&mut relation.verb.take_inputs());
+                waiting.append(&mut relation.verb.take().0);
                 relation.depth = 0;
             }
         }

@@ -58,8 +58,7 @@ impl RawSql {
     /// runs, so name them with `select` before a join, `with_column`, `rename` or `drop`.
     pub fn into_frame(self) -> Frame {
         let location = self.text.location;
-        let relation = Relation { verb: Verb::Raw(Arc::new(self.text)), location, depth: 1, size: 1 };
-        Frame { relation: Arc::new(relation), origin: self.origin }
+        Frame { relation: Relation::new(Verb::Raw(Arc::new(self.text)), location), origin: self.origin }
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Write {
     pub(crate) mistakes: Vec<Error>,
     pub(crate) location: &'static Location<'static>,
     pub(crate) max_affected: Option<u64>,
+    pub(crate) origin: Origin,
 }
 
 #[derive(Clone)]
@@ -29,13 +30,14 @@ pub(crate) enum WriteKind {
 
 impl Write {
     #[track_caller]
-    fn new(table: impl IntoTable, kind: WriteKind) -> Write {
+    fn new(table: impl IntoTable, kind: WriteKind, origin: Origin) -> Write {
         Write {
             table: table.into_table(),
             kind,
             mistakes: Vec::new(),
             location: Location::caller(),
             max_affected: None,
+            origin,
         }
     }
 
@@ -129,7 +131,10 @@ pub struct Insert {
 impl Insert {
     #[track_caller]
     pub(crate) fn new(table: impl IntoTable, origin: Origin) -> Insert {
-        Insert { write: Write::new(table, WriteKind::Insert { columns: Vec::new(), rows: Vec::new() }), origin }
+        Insert {
+            write: Write::new(table, WriteKind::Insert { columns: Vec::new(), rows: Vec::new() }, origin.clone()),
+            origin,
+        }
     }
 
     /// The columns that the rows give values for, in their order.
@@ -178,7 +183,7 @@ impl Update {
     #[track_caller]
     pub(crate) fn new(table: impl IntoTable, origin: Origin) -> Update {
         let kind = WriteKind::Update { set: Vec::new(), condition: None, all_rows: false };
-        Update { write: Write::new(table, kind), origin }
+        Update { write: Write::new(table, kind, origin.clone()), origin }
     }
 
     /// Sets `column` to a value, or to an expression over the row as it was.
@@ -211,7 +216,10 @@ pub struct Delete {
 impl Delete {
     #[track_caller]
     pub(crate) fn new(table: impl IntoTable, origin: Origin) -> Delete {
-        Delete { write: Write::new(table, WriteKind::Delete { condition: None, all_rows: false }), origin }
+        Delete {
+            write: Write::new(table, WriteKind::Delete { condition: None, all_rows: false }, origin.clone()),
+            origin,
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct AccessLog {
 impl AccessLog {
     pub(super) fn record(&mut self, for_what: Use, column: ColumnId, columns: &[ColumnInfo]) {
         let Some(info) = columns.get(column) else { return };
-        if info.scan.is_some() {
+        if info.scan.is_some() && info.lineage.is_empty() {
             self.uses.push((for_what, column));
         } else {
             self.uses.extend(info.lineage.iter().map(|base| (for_what, *base)));
@@ -43,7 +43,7 @@ impl AccessLog {
         for scan in scans {
             let name = match &scan.source {
                 ScanSource::Table(table) => table.full_name(),
-                ScanSource::Raw(_) => {
+                ScanSource::Raw(_) | ScanSource::Cte { .. } => {
                     place_of_scan.push(None);
                     continue;
                 }

@@ -9,6 +9,9 @@ mod signature;
 mod access;
 mod resolve;
 mod resolve_expr;
+mod resolve_cte;
+mod resolve_set;
+mod resolve_subquery;
 mod resolve_write;
 
 use std::collections::HashMap;
@@ -22,8 +25,8 @@ use crate::types::SqlType;
 pub(crate) use resolve::{resolve_frame, resolve_raw};
 pub(crate) use resolve_write::resolve_write;
 pub(crate) use resolved::{
-    Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, RxKind,
-    ScanId, ScanSource, SortColumn, each_operand, map_operands,
+    Asked, Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx,
+    RxKind, ScanId, ScanInfo, ScanSource, SetColumn, SortColumn, each_operand, map_operands,
 };
 pub(crate) use scope::suggest;
 

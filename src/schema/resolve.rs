@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use super::access::{AccessLog, Use};
+use super::resolve_cte::{Active, Place as CtePlace};
 use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
+use super::resolve_subquery::OuterScope;
 use super::resolved::{
-    Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx, ScanId,
-    ScanInfo, ScanSource, SortColumn,
+    Asked, Body, ColumnId, ColumnInfo, CteInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan,
+    Rx, ScanId, ScanInfo, ScanSource, SortColumn, SubplanInfo,
 };
 use super::scope::{Item, Open, Scope};
 use super::{Schema, check_depth, schema_needed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Comparison, Declared, Expr, Kind, SortKey};
 use crate::ident::Ident;
-use crate::query::{Frame, JoinKind, JoinOn, Matching, RawText, Relation, TableName, Verb};
+use crate::query::{Frame, JoinKind, JoinOn, Matching, Origin, RawText, Relation, TableName, Verb};
 use crate::statement::StatementKind;
 use crate::types::SqlType;
 use crate::value::Bind;
@@ -35,11 +37,9 @@ pub(crate) type Segmenter<'a> = &'a dyn Fn(&RawText) -> Result<RawStatement>;
 pub(crate) fn resolve_frame(frame: &Frame, schema: &Schema, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
     let depth = check_depth(frame.relation.depth, MAX_VERBS, "the chain");
     depth.map_err(|error| error.at(frame.relation.location))?;
-    if frame.relation.size > MAX_SIZE {
-        let message = format!("the joined frames have more than {MAX_SIZE} verbs in all; split the statement");
-        return Err(Error::new(ErrorKind::Limit, "limit.verbs", message).at(frame.relation.location));
-    }
+    check_size(frame.relation.size).map_err(|error| error.at(frame.relation.location))?;
     let mut resolver = Resolver::new(schema, segment);
+    resolver.origin = frame.origin.clone();
     let resolved = resolver.relation(&frame.relation);
     let (root, scope) = match resolved {
         Ok(resolved) if resolver.mistakes.is_empty() => resolved,
@@ -48,6 +48,15 @@ pub(crate) fn resolve_frame(frame: &Frame, schema: &Schema, segment: Segmenter<'
     };
     let output = resolver.output(&scope);
     Ok(resolver.finish(StatementKind::Select, Body::Query { root, output }))
+}
+
+/// Checks that there are not too many verbs before anything walks them.
+pub(super) fn check_size(verbs: u32) -> Result<()> {
+    if verbs <= MAX_SIZE {
+        return Ok(());
+    }
+    let message = format!("the joined frames have more than {MAX_SIZE} verbs in all; split the statement");
+    Err(Error::new(ErrorKind::Limit, "limit.verbs", message))
 }
 
 /// Takes raw text, to be run by itself, through the same stages: the caller's, or the crate's own reading of the catalogue.
@@ -68,6 +77,16 @@ pub(super) struct Resolver<'a> {
     pub(super) nodes: usize,
     mistakes: Vec<Error>,
     open_columns: Vec<(ScanId, ColumnId)>,
+    /// The handle that the statement will run on; a subquery must not come from another.
+    pub(super) origin: Option<Origin>,
+    /// The scopes around the subquery at hand, the nearest last.
+    pub(super) outers: Vec<OuterScope>,
+    pub(super) subplans: Vec<SubplanInfo>,
+    pub(super) ctes: Vec<CteInfo>,
+    pub(super) cte_order: Vec<usize>,
+    /// Which relation each is.
+    pub(super) cte_places: Vec<(CtePlace, usize)>,
+    pub(super) recursions: Vec<Active>,
 }
 
 impl<'a> Resolver<'a> {
@@ -82,12 +101,28 @@ impl<'a> Resolver<'a> {
             nodes: 0,
             mistakes: Vec::new(),
             open_columns: Vec::new(),
+            origin: None,
+            outers: Vec::new(),
+            subplans: Vec::new(),
+            ctes: Vec::new(),
+            cte_order: Vec::new(),
+            cte_places: Vec::new(),
+            recursions: Vec::new(),
         }
     }
 
     pub(super) fn finish(self, kind: StatementKind, body: Body) -> ResolvedPlan {
         let tables = self.access.report(&self.columns, &self.scans);
-        let facts = Facts { kind, binds: self.binds, columns: self.columns, scans: self.scans, tables };
+        let facts = Facts {
+            kind,
+            binds: self.binds,
+            columns: self.columns,
+            scans: self.scans,
+            tables,
+            subplans: self.subplans,
+            ctes: self.ctes,
+            cte_order: self.cte_order,
+        };
         ResolvedPlan { body, facts }
     }
 
@@ -106,7 +141,7 @@ impl<'a> Resolver<'a> {
         self.binds.len() - 1
     }
 
-    fn relation(&mut self, relation: &Arc<Relation>) -> Result<(Node, Scope)> {
+    pub(super) fn relation(&mut self, relation: &Arc<Relation>) -> Result<(Node, Scope)> {
         self.verb(relation).map_err(|error| error.at(relation.location))
     }
 
@@ -189,6 +224,7 @@ impl<'a> Resolver<'a> {
                 Ok((node, scope))
             }
             Verb::Join { left, right, kind, on } => self.join(left, right, *kind, on),
+            Verb::Set { left, right, operation, by_name } => self.set(left, right, *operation, *by_name),
             Verb::Aggregate { input, keys, aggregates } => {
                 let (node, scope) = self.relation(input)?;
                 self.aggregate_verb(node, scope, keys, aggregates)
@@ -222,6 +258,9 @@ impl<'a> Resolver<'a> {
                 let columns = scope.visible.iter().map(|item| item.id).collect();
                 Ok((NodeKind::Distinct(Box::new(node), columns).node(), scope))
             }
+            Verb::Cte(input, name) => self.cte(input, name),
+            Verb::Recursive { anchor, step, recursion } => self.recursive(anchor, step, recursion),
+            Verb::Itself { name, token } => self.itself(name, token),
             Verb::As(input, name) => {
                 let (node, scope) = self.relation(input)?;
                 Ok(self.name_relation(node, scope, name))
@@ -306,7 +345,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Fails while the relation's columns are not known.
-    fn close(&self, scope: &Scope, what: &str) -> Result<()> {
+    pub(super) fn close(&self, scope: &Scope, what: &str) -> Result<()> {
         let Some(open) = scope.open.as_ref().filter(|open| open.visible) else { return Ok(()) };
         match self.scans.get(open.scan).map(|scan| &scan.source) {
             Some(ScanSource::Table(table)) => Err(schema_needed(vec![table.clone()], what)),
@@ -316,6 +355,24 @@ impl<'a> Resolver<'a> {
                 Err(Error::new(ErrorKind::Plan, "raw.columns", message))
             }
         }
+    }
+
+    /// The same for two relations: what both need is asked for at once.
+    pub(super) fn close_both(&self, left: &Scope, right: &Scope, what: &str) -> Result<()> {
+        let mut needed: Vec<TableName> = Vec::new();
+        for scope in [left, right] {
+            match self.close(scope, what) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::SchemaNeeded => {
+                    let scan = scope.open.as_ref().and_then(|open| self.scans.get(open.scan));
+                    if let Some(ScanSource::Table(table)) = scan.map(|scan| &scan.source) {
+                        needed.push(table.clone());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if needed.is_empty() { Ok(()) } else { Err(schema_needed(needed, what)) }
     }
 
     fn raw(&mut self, text: &RawText) -> Result<RawStatement> {
@@ -352,16 +409,23 @@ impl<'a> Resolver<'a> {
         id
     }
 
-    fn lineage(&self, rx: &Rx, found: &mut Vec<ColumnId>) {
+    pub(super) fn lineage(&self, rx: &Rx, found: &mut Vec<ColumnId>) {
         if let super::RxKind::Column(id) = rx.kind()
             && let Some(info) = self.columns.get(*id)
         {
-            let bases = if info.scan.is_some() { std::slice::from_ref(id) } else { &info.lineage };
+            let own = info.scan.is_some() && info.lineage.is_empty();
+            let bases = if own { std::slice::from_ref(id) } else { &info.lineage };
             for base in bases {
                 if !found.contains(base) {
                     found.push(*base);
                 }
             }
+        }
+        if let super::RxKind::Subquery { of: Asked::Plan(plan), .. } = rx.kind()
+            && let Some((_, id)) = self.subplans.get(*plan).and_then(|plan| plan.column.as_ref())
+            && let Some(info) = self.columns.get(*id)
+        {
+            self.lineage(&Rx::column(*id, info), found);
         }
         super::resolved::each_operand(rx.kind(), &mut |operand| self.lineage(operand, found));
     }
@@ -500,25 +564,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<(Node, Scope)> {
         let (left_node, mut left_scope) = self.relation(left)?;
         let (right_node, mut right_scope) = self.relation(right)?;
-        let mut needed = Vec::new();
-        for scope in [&left_scope, &right_scope] {
-            match self.close(scope, "a join") {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::SchemaNeeded => needed.push(scope.clone()),
-                Err(error) => return Err(error),
-            }
-        }
-        if !needed.is_empty() {
-            let tables = needed
-                .iter()
-                .filter_map(|scope| scope.open.as_ref())
-                .filter_map(|open| match self.scans.get(open.scan).map(|scan| &scan.source) {
-                    Some(ScanSource::Table(table)) => Some(table.clone()),
-                    _ => None,
-                })
-                .collect();
-            return Err(schema_needed(tables, "a join"));
-        }
+        self.close_both(&left_scope, &right_scope, "a join")?;
         left_scope.hidden.clear();
         right_scope.hidden.clear();
         left_scope.open = None;
@@ -676,7 +722,7 @@ fn refuse_repeated(visible: &[Item]) -> Result<()> {
     Ok(())
 }
 
-fn extend(node: Node, defined: Vec<(ColumnId, Rx)>) -> Node {
+pub(super) fn extend(node: Node, defined: Vec<(ColumnId, Rx)>) -> Node {
     if defined.is_empty() { node } else { NodeKind::Extend(Box::new(node), defined).node() }
 }
 

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::access::Use;
-use super::resolve::Resolver;
+use super::resolve::{Resolver, check_size};
 use super::resolved::{ColumnId, Rx, RxKind, ScanSource};
 use super::scope::{Found, Scope};
 use super::{check_depth, schema_needed, typing};
@@ -42,6 +42,7 @@ pub(super) enum Aggregates<'a> {
 impl Resolver<'_> {
     pub(super) fn expr(&mut self, expr: &Expr, scope: &Scope, place: Place<'_>) -> Result<Rx> {
         check_depth(expr.0.depth, MAX_DEPTH, "an expression")?;
+        check_size(expr.0.verbs)?;
         self.walk(expr, scope, place)
     }
 
@@ -62,6 +63,11 @@ impl Resolver<'_> {
         match expr.kind() {
             Kind::Invalid(error) => Err(error.clone()),
             Kind::Column { table, name, declared } => self.column(table.as_ref(), name, *declared, scope, place),
+            Kind::Outer { table, name } => self.outer(table.as_ref(), name),
+            Kind::Subquery { kind, operand, plan, negated } => {
+                let operand = operand.as_ref().map(|operand| self.walk(operand, scope, place)).transpose()?;
+                self.subquery(*kind, operand, plan, *negated, scope, place)
+            }
             Kind::Literal(bind) => Ok(self.literal(bind.clone())),
             Kind::Null => Ok(Rx::new(RxKind::Null, None, true)),
             Kind::Everything => {
@@ -117,6 +123,9 @@ impl Resolver<'_> {
         scope: &Scope,
         place: Place<'_>,
     ) -> Result<Rx> {
+        if let Some(id) = self.outside(relation, name, declared, scope)? {
+            return Ok(self.use_outer(id));
+        }
         if let Aggregates::Allowed { keys } = place.aggregates {
             // A typed leaf names its table; after grouping, the key's own name is enough.
             let key = keys.visible.iter().find(|item| {
@@ -175,11 +184,11 @@ impl Resolver<'_> {
         Ok(id)
     }
 
-    fn no_such_relation(&self, relation: Option<&Ident>, scope: &Scope) -> bool {
+    pub(super) fn no_such_relation(&self, relation: Option<&Ident>, scope: &Scope) -> bool {
         !scope.visible.iter().chain(&scope.hidden).any(|item| item.relation.as_ref() == relation)
     }
 
-    fn use_column(&mut self, id: ColumnId, use_for: Use) -> Rx {
+    pub(super) fn use_column(&mut self, id: ColumnId, use_for: Use) -> Rx {
         self.access.record(use_for, id, &self.columns);
         match self.columns.get(id) {
             Some(info) => Rx::column(id, info),

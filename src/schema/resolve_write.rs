@@ -40,6 +40,7 @@ fn resolve(
     mistakes: &mut Vec<Error>,
 ) -> Result<ResolvedPlan> {
     let mut resolver = Resolver::new(schema, segment);
+    resolver.origin = Some(write.origin.clone());
     let (scan, scope) = resolver.write_target(&table);
     let max_affected = write.max_affected;
     match &write.kind {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall};
+use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall, SubqueryKind};
 use crate::ident::Ident;
-use crate::query::{JoinKind, TableName};
+use crate::query::{JoinKind, SetOperation, TableName};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 use crate::value::Bind;
@@ -23,6 +23,29 @@ pub(crate) struct Facts {
     pub(crate) columns: Vec<ColumnInfo>,
     pub(crate) scans: Vec<ScanInfo>,
     pub(crate) tables: Vec<TableAccess>,
+    pub(crate) subplans: Vec<SubplanInfo>,
+    pub(crate) ctes: Vec<CteInfo>,
+    /// In which order they are written: each after those that it reads.
+    pub(crate) cte_order: Vec<usize>,
+}
+
+/// A relation that is written once, in WITH.
+pub(crate) struct CteInfo {
+    pub(crate) name: Ident,
+    /// `None` while it is being resolved.
+    pub(crate) root: Option<Node>,
+    pub(crate) columns: Vec<(Ident, ColumnId)>,
+    /// It reads itself: a set operation of an anchor and a step.
+    pub(crate) recursive: bool,
+}
+
+/// A relation that an expression asks.
+pub(crate) struct SubplanInfo {
+    pub(crate) root: Node,
+    /// The only column, where its values are asked for.
+    pub(crate) column: Option<(Ident, ColumnId)>,
+    /// The columns of the relations around it that it names, also those of its own subqueries.
+    pub(crate) outer: Vec<ColumnId>,
 }
 
 pub(crate) enum Body {
@@ -111,6 +134,11 @@ pub(crate) struct ScanInfo {
 pub(crate) enum ScanSource {
     Table(TableName),
     Raw(RawStatement),
+    /// One of [`Facts::ctes`], and its columns: the scan's own, and what they are there.
+    Cte {
+        cte: usize,
+        columns: Vec<(ColumnId, ColumnId)>,
+    },
 }
 
 /// What a query returns.
@@ -148,6 +176,20 @@ pub(crate) enum NodeKind {
     },
     /// Over exactly these columns.
     Distinct(Box<Node>, Vec<ColumnId>),
+    Set {
+        left: Box<Node>,
+        right: Box<Node>,
+        operation: SetOperation,
+        columns: Vec<SetColumn>,
+    },
+}
+
+/// A column of a set operation, and what it is in each member.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SetColumn {
+    pub(crate) id: ColumnId,
+    pub(crate) left: ColumnId,
+    pub(crate) right: ColumnId,
 }
 
 impl NodeKind {
@@ -236,16 +278,30 @@ pub(crate) enum RxKind {
     Over(Box<OverCall<Rx>>),
     /// Text under a collation that compares by code point; made by the compiler for databases that need it.
     ExactText(Rx),
-    /// EXISTS of a relation, compiled apart; the number is that of the compiler's list.
-    Exists {
-        block: usize,
+    /// A question to another relation.
+    Subquery {
+        kind: SubqueryKind,
+        operand: Option<Rx>,
+        of: Asked,
         negated: bool,
     },
 }
 
+/// The relation of a subquery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// One of [`Facts::subplans`].
+    Plan(usize),
+    /// One of the compiler's blocks.
+    Block(usize),
+}
+
+/// What a subquery counts for in the size of an expression: written twice it is run twice.
+const SUBQUERY_SIZE: u32 = 20;
+
 impl Rx {
     pub(crate) fn new(kind: RxKind, sql_type: Option<SqlType>, nullable: bool) -> Rx {
-        let mut size = 1u32;
+        let mut size = if let RxKind::Subquery { .. } = kind { SUBQUERY_SIZE } else { 1u32 };
         let mut windowed = matches!(kind, RxKind::Over(_));
         each_operand(&kind, &mut |operand| {
             size = size.saturating_add(operand.0.size);
@@ -281,6 +337,23 @@ impl Rx {
         }))
     }
 
+    /// Both are one column of one source.
+    pub(crate) fn is_same_source(&self, other: &Rx) -> bool {
+        match (self.kind(), other.kind()) {
+            (RxKind::Source { source, column }, RxKind::Source { source: of, column: id }) => {
+                (source, column) == (of, id)
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn with_binary_text(mut self, binary_text: bool) -> Rx {
+        if let Some(node) = Arc::get_mut(&mut self.0) {
+            node.binary_text = binary_text;
+        }
+        self
+    }
+
     /// `text` compared by code point from here on.
     pub(crate) fn exact_text(text: Rx) -> Rx {
         let (nullable, size, windowed) = (text.nullable(), text.0.size.saturating_add(1), text.0.windowed);
@@ -303,13 +376,7 @@ impl Rx {
 
 pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
     match kind {
-        RxKind::Column(_)
-        | RxKind::Source { .. }
-        | RxKind::Bind(_)
-        | RxKind::Null
-        | RxKind::True
-        | RxKind::False
-        | RxKind::Exists { .. } => {}
+        RxKind::Column(_) | RxKind::Source { .. } | RxKind::Bind(_) | RxKind::Null | RxKind::True | RxKind::False => {}
         RxKind::Not(one) | RxKind::Negate(one) | RxKind::IsNull(one, _) | RxKind::ExactText(one) => visit(one),
         RxKind::Arithmetic(_, left, right) | RxKind::Compare(_, left, right) => {
             visit(left);
@@ -335,19 +402,20 @@ pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
         }
         RxKind::Aggregate(call) => call.each(visit),
         RxKind::Over(call) => call.each(visit),
+        RxKind::Subquery { operand, .. } => {
+            if let Some(operand) = operand {
+                visit(operand);
+            }
+        }
     }
 }
 
 /// The same expression over changed operands.
 pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
     let kind = match rx.kind() {
-        RxKind::Column(_)
-        | RxKind::Source { .. }
-        | RxKind::Bind(_)
-        | RxKind::Null
-        | RxKind::True
-        | RxKind::False
-        | RxKind::Exists { .. } => return rx.clone(),
+        RxKind::Column(_) | RxKind::Source { .. } | RxKind::Bind(_) | RxKind::Null | RxKind::True | RxKind::False => {
+            return rx.clone();
+        }
         RxKind::Not(one) => RxKind::Not(change(one)),
         RxKind::Negate(one) => RxKind::Negate(change(one)),
         RxKind::ExactText(one) => RxKind::ExactText(change(one)),
@@ -374,6 +442,9 @@ pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
         },
         RxKind::Aggregate(call) => RxKind::Aggregate(Box::new(call.map(change))),
         RxKind::Over(call) => RxKind::Over(Box::new(call.map(change))),
+        RxKind::Subquery { kind, operand, of, negated } => {
+            RxKind::Subquery { kind: *kind, operand: operand.as_ref().map(change), of: *of, negated: *negated }
+        }
     };
     let mut changed = Rx::new(kind, rx.sql_type(), rx.nullable());
     if rx.0.binary_text

@@ -66,6 +66,12 @@ impl Scope {
         Err(self.unknown(relation, name))
     }
 
+    pub(super) fn has_relation(&self, relation: &Ident) -> bool {
+        let items = self.visible.iter().chain(&self.hidden);
+        items.filter_map(|item| item.relation.as_ref()).any(|known| known == relation)
+            || self.open.as_ref().is_some_and(|open| open.relation.as_ref() == Some(relation))
+    }
+
     /// The visible column called `name`, for verbs that change or remove it.
     pub(super) fn position(&self, name: &Ident) -> Result<usize> {
         match self.visible.iter().position(|item| item.name == *name) {

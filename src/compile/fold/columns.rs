@@ -2,14 +2,21 @@
 
 use super::{Block, Folder, Projection, SourceKind};
 use crate::error::{Error, Result};
+use crate::expr::SubqueryKind;
 use crate::ident::Ident;
-use crate::schema::{ColumnId, ColumnInfo, Rx, RxKind, ScanId, map_operands};
+use crate::schema::{Asked, ColumnId, ColumnInfo, Rx, RxKind, ScanId, map_operands};
 use crate::types::SqlType;
 
 impl Folder<'_> {
     /// A column in terms of the block's sources.
     pub(super) fn lookup(&mut self, block: &Block, id: ColumnId) -> Result<Rx> {
-        self.find(block, id)?.ok_or_else(|| Error::internal("fold.column"))
+        if let Some(found) = self.find(block, id)? {
+            return Ok(found);
+        }
+        match self.facts.columns.get(id) {
+            Some(info) if self.inside > 0 => Ok(Rx::column(id, info)),
+            _ => Err(Error::internal("fold.column")),
+        }
     }
 
     pub(super) fn find(&mut self, block: &Block, id: ColumnId) -> Result<Option<Rx>> {
@@ -48,12 +55,23 @@ impl Folder<'_> {
                 let seen = ColumnInfo { binary_text: rx.0.binary_text, sql_type: rx.sql_type(), ..info.clone() };
                 Ok(Some(Rx::source(place, id, &seen, rx.nullable() || nullable)))
             }
-            kind @ SourceKind::Union(_) => {
+            kind @ SourceKind::Set { .. } => {
                 let taken = std::mem::replace(kind, SourceKind::Taken);
-                let SourceKind::Union(mut arms) = taken else { return Err(Error::internal("fold.taken")) };
-                let exported = self.export_from_arms(&mut arms, id, info);
-                self.put_back(place, SourceKind::Union(arms));
-                Ok(exported?.then(|| Rx::source(place, id, info, true)))
+                let SourceKind::Set { mut arms, operations } = taken else { return Err(Error::internal("fold.taken")) };
+                // Rows that are compared are made of exactly the columns that they have.
+                let may_grow = operations.iter().all(|operation| operation.all);
+                let exported = if may_grow { self.export_from_arms(&mut arms, id, info).map(drop) } else { Ok(()) };
+                let exact = self.in_arms(&arms, id);
+                self.put_back(place, SourceKind::Set { arms, operations });
+                exported?;
+                Ok(exact.map(|exact| {
+                    let seen = ColumnInfo { binary_text: exact, ..info.clone() };
+                    Rx::source(place, id, &seen, info.nullable || nullable)
+                }))
+            }
+            SourceKind::Cte(cte) => {
+                let cte = *cte;
+                self.in_cte(place, cte, id)
             }
             SourceKind::Taken => Ok(None),
         }
@@ -148,22 +166,32 @@ impl Folder<'_> {
                     Err(error) => *failed = Some(error),
                 }
             }
-            failed.get_or_insert_with(|| Error::internal("fold.rewrite"));
+            if self.inside == 0 {
+                failed.get_or_insert_with(|| Error::internal("fold.rewrite"));
+            }
             return rx.clone();
+        }
+        if let RxKind::Subquery { of: Asked::Plan(_), .. } = rx.kind() {
+            let rx = map_operands(rx, &mut |operand| self.rewrite_or_note(blocks, operand, failed));
+            return self.subquery(blocks, &rx).unwrap_or_else(|error| {
+                failed.get_or_insert(error);
+                rx
+            });
         }
         map_operands(rx, &mut |operand| self.rewrite_or_note(blocks, operand, failed))
     }
 
     /// The name that a column has within a source.
-    pub(in crate::compile) fn column_name(&self, source: usize, column: ColumnId) -> Result<Ident> {
+    pub(in crate::compile) fn column_name(&self, place: usize, column: ColumnId) -> Result<Ident> {
         let missing = || Error::internal("fold.column_name");
-        let source = self.sources.get(source).ok_or_else(missing)?;
+        let source = self.sources.get(place).ok_or_else(missing)?;
         let block = match &source.kind {
+            SourceKind::Cte(cte) => return self.cte_column_name(place, *cte, column).ok_or_else(missing),
             SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Taken => {
                 return Ok(self.facts.columns.get(column).ok_or_else(missing)?.name.clone());
             }
             SourceKind::Block(block) => &**block,
-            SourceKind::Union(arms) => arms.first().ok_or_else(missing)?,
+            SourceKind::Set { arms, .. } => arms.first().ok_or_else(missing)?,
         };
         let Projection::Columns(columns) = &block.projection else { return Err(missing()) };
         columns.iter().find(|(_, id, _)| *id == column).map(|(name, ..)| name.clone()).ok_or_else(missing)
@@ -180,6 +208,12 @@ impl Folder<'_> {
                 .any(|base| !base.binary_text && base.sql_type.is_none_or(|found| found == SqlType::Text));
         }
         let mut found = false;
+        if let RxKind::Subquery { kind: SubqueryKind::Scalar, of: Asked::Block(place), .. } = rx.kind()
+            && let Some(subquery) = self.subqueries.get(*place)
+            && let Projection::Columns(columns) = &subquery.block.projection
+        {
+            found = columns.iter().any(|(_, _, rx)| self.has_own_collation(rx));
+        }
         crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.has_own_collation(operand));
         found
     }
@@ -194,9 +228,10 @@ impl Folder<'_> {
                 .iter()
                 .any(|info| info.scan.is_some() && info.scan == source.scan && same_name(&info.name, name)),
             SourceKind::Block(inner) => matches!(&inner.projection, Projection::Columns(columns) if named(columns)),
-            SourceKind::Union(arms) => arms
+            SourceKind::Set { arms, .. } => arms
                 .first()
                 .is_some_and(|arm| matches!(&arm.projection, Projection::Columns(columns) if named(columns))),
+            SourceKind::Cte(cte) => self.cte_has_column(*cte, name),
             SourceKind::Taken => false,
         })
     }

@@ -1,10 +1,10 @@
 //! Joins: which of them share a block, and what the databases that lack one get instead.
 
-use super::{Block, Folder, Join, SourceKind};
+use super::{Block, Folder, Join, SourceKind, Subquery};
 use crate::error::Result;
-use crate::expr::Comparison;
-use crate::query::JoinKind;
-use crate::schema::{Node, NodeKind, Rx, RxKind, ScanId};
+use crate::expr::{Comparison, SubqueryKind};
+use crate::query::{JoinKind, SetKind, SetOperation};
+use crate::schema::{Asked, Node, NodeKind, Rx, RxKind, ScanId};
 use crate::types::{Family, SqlType};
 
 impl Folder<'_> {
@@ -121,7 +121,9 @@ impl Folder<'_> {
         let mut unmatched = unmatched;
         matched.order.clear();
         unmatched.order.clear();
-        let source = self.add_source(SourceKind::Union(vec![matched, unmatched]), None, None)?;
+        let union_all = SetOperation { kind: SetKind::Union, all: true };
+        let kind = SourceKind::Set { arms: vec![matched, unmatched], operations: vec![union_all] };
+        let source = self.add_source(kind, None, None)?;
         if let Some(source) = self.sources.get_mut(source) {
             source.nullable = true;
         }
@@ -149,8 +151,9 @@ impl Folder<'_> {
                 _ => inner.filter.push(on),
             }
         }
-        self.exists.push(inner);
-        let exists = RxKind::Exists { block: self.exists.len() - 1, negated };
+        self.subqueries.push(Subquery { block: inner, one_row: false });
+        let of = Asked::Block(self.subqueries.len() - 1);
+        let exists = RxKind::Subquery { kind: SubqueryKind::Exists, operand: None, of, negated };
         outer.filter.push(Rx::new(exists, Some(SqlType::Bool), false));
         Ok(outer)
     }
@@ -165,7 +168,7 @@ fn scans_of(node: &Node, found: &mut Vec<ScanId>) {
         | NodeKind::Distinct(input, _)
         | NodeKind::Slice { input, .. }
         | NodeKind::Aggregate { input, .. } => scans_of(input, found),
-        NodeKind::Join { left, right, .. } => {
+        NodeKind::Join { left, right, .. } | NodeKind::Set { left, right, .. } => {
             scans_of(left, found);
             scans_of(right, found);
         }

@@ -1,15 +1,21 @@
 //! Folding: relational algebra becomes SELECT blocks, one where the meaning allows, nested only where it must be.
 
 mod columns;
+mod ctes;
 mod joins;
+mod sets;
+mod subqueries;
 
 use columns::same_name;
+use ctes::Cte;
+use subqueries::Subquery;
+pub(super) use subqueries::has_subquery;
 
 use crate::compile::caps::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Comparison;
 use crate::ident::Ident;
-use crate::query::{JoinKind, TableName};
+use crate::query::{JoinKind, SetOperation, TableName};
 use crate::schema::{
     ColumnId, Facts, Node, NodeKind, Output, RawStatement, Rx, RxKind, ScanId, ScanSource, SortColumn, schema_needed,
 };
@@ -30,6 +36,10 @@ pub(super) struct Block {
     pub(super) limit: Option<u64>,
     pub(super) offset: u64,
     pub(super) projection: Projection,
+    /// The name of one more column: the row's number among its equals.
+    pub(super) numbered: Option<Ident>,
+    /// Of the anchor (true) or the step of a recursion: its columns have exactly the types that they have in both.
+    pub(super) settled: Option<bool>,
     /// What columns are in terms of this block's sources, where that is more than a column of a source.
     env: Vec<(ColumnId, Rx)>,
 }
@@ -57,6 +67,8 @@ pub(super) struct Source {
     scan: Option<ScanId>,
     /// An outer join may fill it with NULL.
     nullable: bool,
+    /// It sees the columns of the sources before it.
+    pub(super) lateral: bool,
 }
 
 #[derive(Debug)]
@@ -64,8 +76,13 @@ pub(super) enum SourceKind {
     Table(TableName),
     Raw(RawStatement),
     Block(Box<Block>),
-    /// The arms of a UNION ALL.
-    Union(Vec<Block>),
+    /// The members of set operations, and the operation before each but the first.
+    Set {
+        arms: Vec<Block>,
+        operations: Vec<SetOperation>,
+    },
+    /// A relation of WITH.
+    Cte(usize),
     /// Taken out for a moment while it is changed.
     Taken,
 }
@@ -80,8 +97,12 @@ pub(super) struct Folder<'a> {
     facts: &'a Facts,
     caps: Capabilities,
     pub(super) sources: Vec<Source>,
-    /// The relations of EXISTS conditions.
-    pub(super) exists: Vec<Block>,
+    pub(super) subqueries: Vec<Subquery>,
+    pub(super) ctes: Vec<Cte>,
+    /// The table that is written.
+    pub(super) target: Option<TableName>,
+    /// How many subqueries are being folded: in one, a column that is nowhere to be found is one of a block around it.
+    inside: usize,
     aliases: Vec<Ident>,
 }
 
@@ -114,19 +135,50 @@ impl Block {
             }
     }
 
-    pub(super) fn has_exists(&self) -> bool {
-        fn inside(rx: &Rx) -> bool {
-            let mut found = matches!(rx.kind(), RxKind::Exists { .. });
-            crate::schema::each_operand(rx.kind(), &mut |operand| found = found || inside(operand));
-            found
+    /// Rows of sources, sorted and limited perhaps, and nothing else.
+    fn plain_or_limited(&self) -> bool {
+        self.group.is_none() && self.distinct.is_none() && self.joins.is_empty() && self.numbered.is_none()
+    }
+
+    /// True when `rx` reads a column that a subquery of this block computes.
+    fn asks_for(&self, rx: &Rx) -> bool {
+        if let RxKind::Column(id) = rx.kind() {
+            return self.env.iter().any(|(known, rx)| known == id && has_subquery(rx));
         }
-        self.filter.iter().chain(&self.having).any(inside)
+        let mut found = false;
+        crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.asks_for(operand));
+        found
+    }
+
+    fn each_expr(&self, visit: &mut dyn FnMut(&Rx)) {
+        self.filter.iter().chain(&self.having).for_each(&mut *visit);
+        self.group.iter().flatten().for_each(&mut *visit);
+        self.order.iter().for_each(|(rx, _)| visit(rx));
+        self.joins.iter().flat_map(|join| &join.on).for_each(&mut *visit);
+        if let Projection::Columns(columns) = &self.projection {
+            columns.iter().for_each(|(_, _, rx)| visit(rx));
+        }
+    }
+
+    pub(super) fn has_subquery(&self) -> bool {
+        let mut found = false;
+        self.each_expr(&mut |rx| found = found || has_subquery(rx));
+        found
     }
 }
 
 impl<'a> Folder<'a> {
     pub(super) fn new(facts: &'a Facts, caps: Capabilities) -> Folder<'a> {
-        Folder { facts, caps, sources: Vec::new(), exists: Vec::new(), aliases: Vec::new() }
+        Folder {
+            facts,
+            caps,
+            sources: Vec::new(),
+            subqueries: Vec::new(),
+            ctes: Vec::new(),
+            target: None,
+            inside: 0,
+            aliases: Vec::new(),
+        }
     }
 
     pub(super) fn facts(&self) -> &'a Facts {
@@ -138,33 +190,38 @@ impl<'a> Folder<'a> {
         let mut block = self.fold(root)?;
         match output {
             Output::Everything => {
-                let direct = block.sources.iter().any(|source| {
-                    self.sources
-                        .get(*source)
-                        .is_some_and(|source| !matches!(source.kind, SourceKind::Block(_) | SourceKind::Union(_)))
-                });
+                let direct = block
+                    .sources
+                    .iter()
+                    .any(|source| self.sources.get(*source).is_some_and(|source| !source.is_derived()));
                 if !direct || block.group.is_some() {
                     return Err(self.columns_needed());
                 }
                 block.projection = Projection::Everything;
             }
             Output::Columns(columns) => {
-                if let Some(distinct) = &block.distinct {
-                    let output = |id: &ColumnId| columns.iter().any(|(_, column)| column == id);
-                    let same = distinct.len() == columns.len() && distinct.iter().all(output);
-                    if !same {
-                        block = self.wrap(block)?;
-                    }
-                }
-                let mut projection = self.projection(&block, columns)?;
-                if block.one_group() && !projection.iter().any(|(_, _, rx)| has_aggregate(rx)) {
-                    // Without an aggregate in sight a SELECT is one row for each row, not one for all.
-                    block = self.wrap(block)?;
-                    projection = self.projection(&block, columns)?;
-                }
-                block.projection = Projection::Columns(projection);
+                block = self.projected(block, columns)?;
             }
         }
+        Ok(block)
+    }
+
+    /// The block with exactly these columns as what it returns.
+    fn projected(&mut self, mut block: Block, columns: &[(Ident, ColumnId)]) -> Result<Block> {
+        if let Some(distinct) = &block.distinct {
+            let output = |id: &ColumnId| columns.iter().any(|(_, column)| column == id);
+            let same = distinct.len() == columns.len() && distinct.iter().all(output);
+            if !same {
+                block = self.wrap(block)?;
+            }
+        }
+        let mut projection = self.projection(&block, columns)?;
+        if block.one_group() && !projection.iter().any(|(_, _, rx)| has_aggregate(rx)) {
+            // Without an aggregate in sight a SELECT is one row for each row, not one for all.
+            block = self.wrap(block)?;
+            projection = self.projection(&block, columns)?;
+        }
+        block.projection = Projection::Columns(projection);
         Ok(block)
     }
 
@@ -174,7 +231,11 @@ impl<'a> Folder<'a> {
 
     /// The block of a write's target, so that its condition and values are bound to it.
     pub(super) fn target(&mut self, scan: ScanId) -> Result<Block> {
-        self.scan(scan)
+        let block = self.scan(scan)?;
+        if let Some(ScanSource::Table(table)) = self.facts.scans.get(scan).map(|scan| &scan.source) {
+            self.target = Some(table.clone());
+        }
+        Ok(block)
     }
 
     fn columns_needed(&self) -> Error {
@@ -185,7 +246,7 @@ impl<'a> Folder<'a> {
             .filter(|scan| scan.open)
             .filter_map(|scan| match &scan.source {
                 ScanSource::Table(table) => Some(table.clone()),
-                ScanSource::Raw(_) => None,
+                ScanSource::Raw(_) | ScanSource::Cte { .. } => None,
             })
             .collect();
         if tables.is_empty() {
@@ -201,7 +262,10 @@ impl<'a> Folder<'a> {
             NodeKind::Scan(scan) => self.scan(*scan),
             NodeKind::Filter(input, condition) => {
                 let mut block = self.fold(input)?;
-                if block.limited() || block.windowed() {
+                // What a subquery sees of groups must be columns, no keys that are computed, and no aggregates.
+                // A column that a subquery computes is not computed twice.
+                let twice = !self.facts.subplans.is_empty() && block.asks_for(condition);
+                if block.limited() || block.windowed() || twice || (block.group.is_some() && self.is_correlated(condition)) {
                     block = self.wrap(block)?;
                 }
                 let condition = self.rewrite(&block, condition)?;
@@ -215,7 +279,8 @@ impl<'a> Folder<'a> {
             NodeKind::Extend(input, defined) => {
                 let mut block = self.fold(input)?;
                 // A window looks at the rows that are left.
-                if (block.limited() || block.distinct.is_some()) && defined.iter().any(|(_, rx)| rx.windowed()) {
+                let windows = (block.limited() || block.distinct.is_some()) && defined.iter().any(|(_, rx)| rx.windowed());
+                if windows || (block.group.is_some() && defined.iter().any(|(_, rx)| self.is_correlated(rx))) {
                     block = self.wrap(block)?;
                 }
                 let mut rewritten = Vec::with_capacity(defined.len());
@@ -293,6 +358,7 @@ impl<'a> Folder<'a> {
                 block.distinct = Some(columns.clone());
                 Ok(block)
             }
+            NodeKind::Set { left, right, operation, columns } => self.set(left, right, *operation, columns),
         }
     }
 
@@ -301,9 +367,32 @@ impl<'a> Folder<'a> {
         let kind = match &info.source {
             ScanSource::Table(table) => SourceKind::Table(table.clone()),
             ScanSource::Raw(statement) => SourceKind::Raw(statement.clone()),
+            ScanSource::Cte { cte, .. } => self.cte_source(*cte)?,
         };
+        if let SourceKind::Table(table) = &kind
+            && self.is_target(table)
+            && !self.caps.reads_target
+        {
+            // SQL: MySQL reads a table that it writes only out of a subselect that it can't merge, which a LIMIT makes of it.
+            let source = self.add_source(kind, None, Some(scan))?;
+            let inner = Block { sources: vec![source], limit: Some(i64::MAX as u64), ..Block::default() };
+            let source = self.add_source(SourceKind::Block(Box::new(inner)), info.alias.clone(), None)?;
+            return Ok(Block { sources: vec![source], ..Block::default() });
+        }
         let source = self.add_source(kind, info.alias.clone(), Some(scan))?;
         Ok(Block { sources: vec![source], ..Block::default() })
+    }
+
+    /// True for the table that the statement writes.
+    pub(super) fn is_target(&self, table: &TableName) -> bool {
+        self.target.as_ref().is_some_and(|target| {
+            same_name(&target.name, &table.name)
+                && match (&target.schema, &table.schema) {
+                    (Some(one), Some(other)) => same_name(one, other),
+                    // One of them may be the session's own schema.
+                    _ => true,
+                }
+        })
     }
 
     /// Adds a source under a name that no other source of the statement has, so that nothing is captured.
@@ -318,16 +407,22 @@ impl<'a> Folder<'a> {
             Some(wanted) => wanted,
             None => Ident::fixed("t")?,
         };
-        let mut alias = base.clone();
+        let alias = self.alias(base)?;
+        self.sources.push(Source { kind, alias, scan, nullable: false, lateral: false });
+        Ok(self.sources.len() - 1)
+    }
+
+    /// `wanted`, or with a number when a source of the statement is called so.
+    pub(super) fn alias(&mut self, wanted: Ident) -> Result<Ident> {
+        let mut alias = wanted.clone();
         let mut number = 1;
         while self.aliases.iter().any(|known| same_name(known, &alias)) {
             number += 1;
-            let kept: String = base.as_str().chars().take(12).collect();
+            let kept: String = wanted.as_str().chars().take(12).collect();
             alias = Ident::new(format!("{}_{number}", kept.trim_end()))?;
         }
         self.aliases.push(alias.clone());
-        self.sources.push(Source { kind, alias, scan, nullable: false });
-        Ok(self.sources.len() - 1)
+        Ok(alias)
     }
 
     /// Puts a block into the FROM of a new one. The order goes along: inside only for a LIMIT.
@@ -337,12 +432,7 @@ impl<'a> Folder<'a> {
             block.order.clear();
         }
         if let Some(columns) = block.distinct.clone() {
-            let mut projection = Vec::with_capacity(columns.len());
-            for id in columns {
-                let name = self.export_name(&projection, id)?;
-                projection.push((name, id, self.lookup(&block, id)?));
-            }
-            block.projection = Projection::Columns(projection);
+            block.projection = self.exported(&block, &columns)?;
         }
         let source = self.add_source(SourceKind::Block(Box::new(block)), None, None)?;
         let mut outer = Block { sources: vec![source], ..Block::default() };
@@ -367,7 +457,10 @@ impl<'a> Folder<'a> {
         // where placeholders have no numbers, no server can. There a computed key is a column of a block of its own.
         let plain = |rx: &Rx| matches!(rx.kind(), RxKind::Source { .. });
         // SQL: PostgreSQL refuses TRUE, FALSE and NULL as keys, and elsewhere a constant may be a column's position.
-        if rewritten.iter().any(is_constant) || (!self.caps.sees_repeated_keys && !rewritten.iter().all(plain)) {
+        let asked = rewritten.iter().any(has_subquery)
+            || (!rewritten.iter().all(plain) && aggregates.iter().any(|(_, rx)| self.is_correlated(rx)));
+        if asked || rewritten.iter().any(is_constant) || (!self.caps.sees_repeated_keys && !rewritten.iter().all(plain))
+        {
             for (id, rx) in keys.iter().zip(rewritten.drain(..)) {
                 block.env.retain(|(known, _)| known != id);
                 block.env.push((*id, rx));

@@ -9,6 +9,7 @@ use sea_query::{BinOper, Expr, Func, FunctionCall};
 /// Functions that sea-query has no name for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Function {
+    Abs,
     Convert,
     Date,
     Datetime,
@@ -22,6 +23,7 @@ pub(super) enum Function {
 
 pub(super) fn function(function: Function) -> FunctionCall {
     Func::cust(match function {
+        Function::Abs => "abs",
         Function::Convert => "CONVERT",
         Function::Date => "date",
         Function::Datetime => "datetime",
@@ -67,6 +69,8 @@ pub(super) fn marked(mark: String) -> Expr {
 pub(super) enum TypeName {
     Named(&'static str),
     Decimal(u8, u8),
+    /// MySQL's text of so many characters at most.
+    Text(u32),
 }
 
 /// `CAST(operand AS type)`.
@@ -74,6 +78,7 @@ pub(super) fn cast(operand: Expr, to: TypeName) -> Expr {
     let name = match to {
         TypeName::Named(name) => name.to_owned(),
         TypeName::Decimal(precision, scale) => format!("DECIMAL({precision}, {scale})"),
+        TypeName::Text(length) => format!("CHAR({length})"),
     };
     Func::cast_as(operand, name).into()
 }

@@ -101,15 +101,8 @@ impl Lowering<'_> {
                 let inner = self.expr(inner, qualify)?;
                 self.collated(inner)
             }
-            RxKind::Exists { block, negated } => {
-                let taken = self.folder.exists.get_mut(*block).map(std::mem::take);
-                let inner = taken.ok_or_else(|| Error::internal("lower.exists"))?;
-                let select = self.select(&inner, true);
-                if let Some(place) = self.folder.exists.get_mut(*block) {
-                    *place = inner;
-                }
-                let exists = Expr::exists(select?);
-                if *negated { Expr::Unary(UnOper::Not, Box::new(exists)) } else { exists }
+            RxKind::Subquery { kind, operand, of, negated } => {
+                self.subquery(*kind, operand.as_ref(), *of, *negated, qualify)?
             }
         })
     }
@@ -294,7 +287,7 @@ impl Lowering<'_> {
 
     /// SQL: MySQL compares text with a number as doubles, so that `owner = 0` is true for every text that is no number, and
     /// `id = '1 or more'` for 1. Where there is a database to ask, both sides' types are known before anything is compared.
-    fn need_one_type(&self, left: &Rx, right: &Rx) -> Result<()> {
+    pub(super) fn need_one_type(&self, left: &Rx, right: &Rx) -> Result<()> {
         self.need_typed(left)?;
         self.need_typed(right)
     }

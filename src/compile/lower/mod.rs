@@ -2,19 +2,22 @@
 //!
 //! This folder is the only place that names sea-query; `doors` is the only file that hands it text.
 
+mod ctes;
 mod doors;
 mod template;
 mod forms;
 mod expr;
 mod aggregate;
 mod window;
+mod sets;
+mod subqueries;
 mod write;
 mod writer;
 
 use sea_query::{
     Alias, Asterisk, ColumnRef, Condition, DynIden, Expr, ExprTrait, Func, IntoTableRef, JoinType, LogicalChainOper,
     MysqlQueryBuilder, NullOrdering, Order, PostgresQueryBuilder, Query, QueryStatementWriter, SelectStatement,
-    SqliteQueryBuilder, TableRef, UnionType,
+    SqliteQueryBuilder, TableRef,
 };
 
 use super::fold::{Block, Folder, Join, Projection, SourceKind};
@@ -46,6 +49,12 @@ pub(super) struct Lowering<'a> {
     text_lists: Vec<(usize, [usize; 2])>,
     /// Binds of our own, such as the 0 of a negation.
     constants: Vec<usize>,
+    /// How many subqueries are being lowered.
+    nested: usize,
+    /// The block to be lowered next is that of a subquery: there every column is written with its source.
+    asked: bool,
+    /// WITH stands in each subquery, because the statement can't begin with it.
+    with_inside: bool,
 }
 
 impl<'a> Lowering<'a> {
@@ -60,6 +69,9 @@ impl<'a> Lowering<'a> {
             arrays: Vec::new(),
             text_lists: Vec::new(),
             constants: Vec::new(),
+            nested: 0,
+            asked: false,
+            with_inside: false,
         }
     }
 
@@ -70,7 +82,10 @@ impl<'a> Lowering<'a> {
                 self.need_type(rx, "a computed column")?;
             }
         }
-        let statement = self.select(block, false)?;
+        let mut statement = self.select(block)?;
+        if let Some(clause) = self.with_clause()? {
+            statement.with_cte(clause);
+        }
         self.render(&statement)
     }
 
@@ -108,8 +123,19 @@ impl<'a> Lowering<'a> {
         writer::mark(self.fragments.len() - 1)
     }
 
-    fn select(&mut self, block: &Block, correlated: bool) -> Result<SelectStatement> {
-        let qualify = correlated || block.sources.len() > 1 || block.has_exists() || self.alias_hides_column(block);
+    fn select(&mut self, block: &Block) -> Result<SelectStatement> {
+        if let Some(statement) = self.compound(block)? {
+            return Ok(statement);
+        }
+        self.select_from(block)
+    }
+
+    /// The block as a SELECT with a FROM, also where it does nothing but read a set operation.
+    fn select_from(&mut self, block: &Block) -> Result<SelectStatement> {
+        let asks = !self.folder.subqueries.is_empty() && block.has_subquery();
+        // Below a subquery's own block a name could still mean a column around it, where not all names are known.
+        let asked = std::mem::take(&mut self.asked) || (self.nested > 0 && self.folder.sees_around());
+        let qualify = asked || block.sources.len() > 1 || asks || self.alias_hides_column(block);
         let mut statement = Query::select();
         self.projection(block, qualify, &mut statement)?;
         let mut sources = block.sources.iter();
@@ -169,14 +195,21 @@ impl<'a> Lowering<'a> {
             Projection::Nothing => {}
             Projection::Columns(columns) => {
                 for (name, _, rx) in columns {
-                    let expr = self.expr(rx, qualify)?;
-                    if self.is_called(rx, name) {
+                    let expr = match block.settled {
+                        Some(anchor) => self.settled(rx, anchor, qualify)?,
+                        None => self.expr(rx, qualify)?,
+                    };
+                    if self.is_called(rx, name) && matches!(expr, Expr::Column(_)) {
                         statement.expr(expr);
                     } else {
                         statement.expr_as(expr, iden(name));
                     }
                 }
             }
+        }
+        if let Some(name) = &block.numbered {
+            let number = self.row_number(block, qualify)?;
+            statement.expr_as(number, iden(name));
         }
         if block.hides_its_group() {
             // Says that this is one row for all rows; nobody reads it.
@@ -208,16 +241,14 @@ impl<'a> Lowering<'a> {
                 let mark = self.fragment(parenthesized(statement));
                 Alias::new(mark).into_table_ref().alias(iden(alias))
             }
-            SourceKind::Block(block) => TableRef::SubQuery(Box::new(self.select(block, false)?), iden(alias)),
-            SourceKind::Union(arms) => {
-                let mut arms = arms.iter();
-                let first = arms.next().ok_or_else(|| Error::internal("lower.union"))?;
-                let mut statement = self.select(first, false)?;
-                for arm in arms {
-                    let arm = self.select(arm, false)?;
-                    statement.union(UnionType::All, arm);
-                }
-                TableRef::SubQuery(Box::new(statement), iden(alias))
+            SourceKind::Block(block) => TableRef::SubQuery(Box::new(self.select(block)?), iden(alias)),
+            SourceKind::Set { arms, operations } => {
+                TableRef::SubQuery(Box::new(self.set(arms, operations)?), iden(alias))
+            }
+            SourceKind::Cte(cte) => {
+                let cte = self.folder.ctes.get(*cte).ok_or_else(|| Error::internal("lower.cte_source"))?;
+                let reference = iden(&cte.name).into_table_ref();
+                if *alias == cte.name { reference } else { reference.alias(iden(alias)) }
             }
             SourceKind::Taken => return Err(Error::internal("lower.taken")),
         })

@@ -5,10 +5,11 @@ use sea_query::{LogicalChainOper, Query};
 use super::expr::place_of;
 use super::{Lowering, Rendered, iden, table_ref};
 use crate::compile::fold::Block;
+use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::query::TableName;
-use crate::schema::{Facts, Rx, RxKind, each_operand};
+use crate::schema::{Asked, Facts, Rx, RxKind, each_operand};
 
 impl Lowering<'_> {
     /// `INSERT INTO t (columns) VALUES (…), (…)`; the binds are those of the plan, row by row.
@@ -38,6 +39,7 @@ impl Lowering<'_> {
         set: &[(Ident, Rx)],
         condition: Option<&Rx>,
     ) -> Result<Rendered> {
+        self.begin_write();
         let mut statement = Query::update();
         statement.table(table_ref(table));
         let set = if self.target.dialect.is_mysql_family() {
@@ -46,12 +48,18 @@ impl Lowering<'_> {
             set.iter().collect()
         };
         for (column, value) in set {
+            self.check_reads(column, value, false)?;
             let value = self.folder.rewrite(target, value)?;
             statement.value(iden(column), self.expr(&value, false)?);
         }
         if let Some(condition) = condition {
             let condition = self.folder.rewrite(target, condition)?;
             statement.and_or_where(LogicalChainOper::And(self.expr(&condition, false)?));
+        }
+        if !self.with_inside
+            && let Some(clause) = self.with_clause()?
+        {
+            statement.with_cte(clause);
         }
         self.render(&statement)
     }
@@ -62,13 +70,58 @@ impl Lowering<'_> {
         target: &Block,
         condition: Option<&Rx>,
     ) -> Result<Rendered> {
+        self.begin_write();
         let mut statement = Query::delete();
         statement.from_table(table_ref(table));
         if let Some(condition) = condition {
             let condition = self.folder.rewrite(target, condition)?;
             statement.and_or_where(LogicalChainOper::And(self.expr(&condition, false)?));
         }
+        if !self.with_inside
+            && let Some(clause) = self.with_clause()?
+        {
+            statement.with_cte(clause);
+        }
         self.render(&statement)
+    }
+}
+
+impl Lowering<'_> {
+    /// SQL: MariaDB's manual knows WITH before SELECT alone.
+    fn begin_write(&mut self) {
+        self.with_inside = self.target.dialect == Dialect::MariaDb;
+    }
+
+    /// Refuses a value that reads the table while it changes, where it would see a part of the changes: SQLite, MySQL and MariaDB
+    /// compute a subquery when its value is first needed, which is before the first change only if every row needs it; and SQLite
+    /// computes a correlated one for each row.
+    fn check_reads(&self, column: &Ident, value: &Rx, lazy: bool) -> Result<()> {
+        if self.target.dialect == Dialect::Postgres || self.folder.facts().subplans.is_empty() {
+            return Ok(());
+        }
+        let mut lazily = lazy;
+        match value.kind() {
+            RxKind::Subquery { .. } => {
+                let correlated = self.target.dialect == Dialect::Sqlite && self.folder.is_correlated(value);
+                if (lazy || correlated) && self.folder.reads_target_again() {
+                    let message = format!(
+                        "{} would see a part of the changes in the subquery for {column:?}, which reads the table that is changed; read the values first, or set them from a table of their own",
+                        self.target.dialect
+                    );
+                    return Err(Error::new(ErrorKind::Unsupported, "update.self_read", message));
+                }
+                lazily = true;
+            }
+            RxKind::Case { .. } | RxKind::Coalesce(_) | RxKind::All(_) | RxKind::Any(_) => lazily = true,
+            _ => {}
+        }
+        let mut result = Ok(());
+        each_operand(value.kind(), &mut |operand| {
+            if result.is_ok() {
+                result = self.check_reads(column, operand, lazily);
+            }
+        });
+        result
     }
 }
 
@@ -101,6 +154,12 @@ fn in_order<'s>(set: &'s [(Ident, Rx)], facts: &Facts) -> Result<Vec<&'s (Ident,
 fn reads(value: &Rx, column: &Ident, facts: &Facts) -> bool {
     let mut found = matches!(value.kind(), RxKind::Column(id)
         if facts.columns.get(*id).is_some_and(|info| info.name == *column));
+    if let RxKind::Subquery { of: Asked::Plan(plan), .. } = value.kind()
+        && let Some(plan) = facts.subplans.get(*plan)
+    {
+        let named = |id: &usize| facts.columns.get(*id).is_some_and(|info| info.name == *column);
+        found = found || plan.outer.iter().any(named);
+    }
     each_operand(value.kind(), &mut |operand| found = found || reads(operand, column, facts));
     found
 }

@@ -43,6 +43,7 @@ impl Resolver<'_> {
             }
         }
         let mut call = self.aggregate_parts(call, scope, Place { aggregates: Aggregates::Inside, ..place })?;
+        self.refuse_outer_aggregate(&call)?;
         let (sql_type, nullable) = self.aggregate_type(&mut call)?;
         self.settle_order(&mut call)?;
         Ok(Rx::new(RxKind::Aggregate(Box::new(call)), sql_type, nullable))

@@ -1,9 +1,13 @@
 //! What a chain means: the same rows on every database.
 
+mod ctes;
 mod folding;
 mod joining;
 mod numbers;
+mod recursive;
+mod sets;
 mod snapshot;
+mod subqueries;
 mod text;
 mod times;
 

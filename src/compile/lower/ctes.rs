@@ -1,0 +1,107 @@
+//! The WITH clause.
+
+use sea_query::{CommonTableExpression, Expr, WithClause};
+
+use super::doors::{TypeName, cast};
+use super::{Lowering, iden, placeholder_type};
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::schema::{Rx, RxKind};
+use crate::types::{Family, SqlType};
+
+/// How many characters a text of a recursion may have on MySQL and MariaDB, where the anchor decides.
+const MAX_RECURSIVE_TEXT: u32 = 1_000_000;
+
+impl Lowering<'_> {
+    /// The relations that the statement reads by name; `None` when there are none.
+    pub(super) fn with_clause(&mut self) -> Result<Option<WithClause>> {
+        let order = self.folder.cte_order();
+        if order.is_empty() {
+            return Ok(None);
+        }
+        // They stand before everything: no subquery is around them.
+        let nested = std::mem::take(&mut self.nested);
+        let mut clause = WithClause::new();
+        let mut recursive = false;
+        for place in order {
+            let missing = || Error::internal("lower.cte");
+            let cte = self.folder.ctes.get_mut(place).ok_or_else(missing)?;
+            recursive = recursive || cte.recursive;
+            let name = cte.name.clone();
+            let block = cte.block.take().ok_or_else(missing)?;
+            let select = self.select(&block);
+            if let Some(cte) = self.folder.ctes.get_mut(place) {
+                cte.block = Some(block);
+            }
+            let mut expression = CommonTableExpression::new();
+            expression.table_name(iden(&name)).query(select?);
+            clause.cte(expression);
+        }
+        clause.recursive(recursive);
+        self.nested = nested;
+        Ok(Some(clause))
+    }
+
+    /// A column of a recursion's anchor or step, of exactly the type that all of its rows have.
+    ///
+    /// SQL: PostgreSQL wants the same type on both sides, with its length. MySQL and MariaDB take the anchor's, with its length, and
+    /// cut off what doesn't fit.
+    pub(super) fn settled(&mut self, rx: &Rx, anchor: bool, qualify: bool) -> Result<Expr> {
+        let (Some(sql_type), dialect) = (rx.sql_type(), self.target.dialect) else { return self.expr(rx, qualify) };
+        match (dialect, sql_type.family()) {
+            (Dialect::Sqlite, _) => self.expr(rx, qualify),
+            (Dialect::Postgres, Family::Text | Family::Number) | (Dialect::Postgres, Family::Timestamp) => {
+                let expr = self.expr(rx, qualify)?;
+                let promoted = match sql_type {
+                    SqlType::Int16 | SqlType::Int32 => SqlType::Int64,
+                    SqlType::Float32 => SqlType::Float64,
+                    SqlType::UInt64 => SqlType::Decimal(None),
+                    other => other,
+                };
+                match placeholder_type(promoted) {
+                    Some(name) if !is_settled(rx) => Ok(cast(expr, TypeName::Named(name))),
+                    _ => Ok(expr),
+                }
+            }
+            (_, Family::Text) if anchor => {
+                let inner = if let RxKind::ExactText(inner) = rx.kind() { inner } else { rx };
+                let text = cast(self.expr(inner, qualify)?, TypeName::Text(MAX_RECURSIVE_TEXT));
+                Ok(self.collated(text))
+            }
+            (_, Family::Number) if anchor => {
+                let expr = self.expr(rx, qualify)?;
+                Ok(match sql_type {
+                    SqlType::Int16 | SqlType::Int32 | SqlType::Int64 => cast(expr, TypeName::Named("SIGNED")),
+                    SqlType::Float32 => cast(expr, TypeName::Named("DOUBLE")),
+                    SqlType::Decimal(Some((_, scale))) => cast(expr, TypeName::Decimal(65, scale)),
+                    _ => expr,
+                })
+            }
+            _ => self.expr(rx, qualify),
+        }
+    }
+}
+
+/// True where PostgreSQL's type is known to be that of every row: a placeholder, a column of a type without a length, and whole
+/// numbers computed from such.
+fn is_settled(rx: &Rx) -> bool {
+    match rx.kind() {
+        RxKind::Bind(_) => !matches!(rx.sql_type(), Some(SqlType::Int16 | SqlType::Int32 | SqlType::Float32)),
+        RxKind::Source { .. } => !matches!(
+            rx.sql_type(),
+            Some(
+                SqlType::Text
+                    | SqlType::Decimal(_)
+                    | SqlType::UInt64
+                    | SqlType::Float32
+                    | SqlType::Int16
+                    | SqlType::Int32
+            )
+        ),
+        RxKind::Arithmetic(_, left, right) => {
+            let int = |rx: &Rx| rx.sql_type() == Some(SqlType::Int64) && is_settled(rx);
+            int(left) && int(right)
+        }
+        _ => false,
+    }
+}
