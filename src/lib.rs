@@ -51,6 +51,10 @@ pub use crate::expr::{
     row_number, stddev_pop, stddev_samp, string_agg, sum, unbounded_following, unbounded_preceding, var_pop, var_samp,
     window,
 };
+pub use crate::expr::{
+    Unit, current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date,
+    microseconds, minutes, months, seconds, weeks, years,
+};
 pub use crate::hook::{
     AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer,
     Statements, Subject, TraceLayer,

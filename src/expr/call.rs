@@ -1,6 +1,7 @@
 //! Scalar functions: a closed list, by family. What each takes and gives stands in `schema/signature`, what it is called on each
 //! database in `compile/lower/forms`.
 
+use super::time::TimeFunction;
 use super::{Expr, Kind};
 
 /// A scalar function. What is no operand but part of the function, such as a unit, is in its variant.
@@ -21,12 +22,6 @@ pub(crate) enum TextFunction {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum NumberFunction {
     Abs,
-}
-
-/// Functions of dates and timestamps.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum TimeFunction {
-    Year,
 }
 
 impl Function {
@@ -52,14 +47,6 @@ impl NumberFunction {
     fn name(&self) -> &'static str {
         match self {
             NumberFunction::Abs => "abs",
-        }
-    }
-}
-
-impl TimeFunction {
-    fn name(&self) -> &'static str {
-        match self {
-            TimeFunction::Year => "year",
         }
     }
 }

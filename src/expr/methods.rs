@@ -8,6 +8,7 @@ use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::types::SqlType;
+use crate::value::Value;
 
 /// Comparisons. Each is NULL, which no condition lets pass, when a side is NULL. Text compares by code point on every
 /// database, so `'a' = 'A'` is false on all of them.
@@ -165,7 +166,15 @@ impl Expr {
 /// Arithmetic, also written `a + b`, `a - b`, `a * b`, `a / b`, `a % b` and `-a`.
 impl Expr {
     fn arithmetic(self, operation: Arithmetic, operand: impl Operand) -> Expr {
-        Expr::make(Kind::Arithmetic(operation, self, operand.into_operand()))
+        let operand = operand.into_operand();
+        if let Kind::Literal(Bind { value: Value::Interval(interval), .. }) = operand.kind() {
+            match operation {
+                Arithmetic::Add => return self.date_add(*interval),
+                Arithmetic::Subtract => return self.date_sub(*interval),
+                _ => {}
+            }
+        }
+        Expr::make(Kind::Arithmetic(operation, self, operand))
     }
 
     /// The whole quotient of two integers, cut towards zero: `7 int_div 2` is 3 and `-7 int_div 2` is -3; NULL when the

@@ -3,6 +3,8 @@
 mod operand;
 mod members;
 mod methods;
+mod date_pattern;
+mod time;
 mod call;
 mod functions;
 mod aggregate;
@@ -20,7 +22,7 @@ use crate::types::SqlType;
 use crate::value::Bind;
 
 pub(crate) use aggregate::{Aggregate, AggregateCall, OrderKey};
-pub(crate) use call::{Function, NumberFunction, TextFunction, TimeFunction};
+pub(crate) use call::{Function, NumberFunction, TextFunction};
 pub use column::{Column, ColumnType};
 pub use functions::aggregate::{
     CountOperand, DistinctOperands, array_agg, avg, bool_and, bool_or, corr, count, count_distinct, covar_pop,
@@ -45,6 +47,13 @@ pub use window::{
 pub(crate) use window::{
     Edge, Exclusion, Frame as WindowFrame, Offset, OverCall, Ranking, Units, ValueFunction, Windowed,
 };
+pub(crate) use date_pattern::{DatePattern, Field, Parts};
+pub use functions::{
+    current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date, microseconds,
+    minutes, months, seconds, weeks, years,
+};
+pub use time::Unit;
+pub(crate) use time::{Part, TimeFunction, Zone};
 
 /// A typed SQL expression: a column, a bound value, an operation, a condition or an aggregate.
 ///

@@ -217,3 +217,20 @@ impl TextFamily for family::Text {}
 pub trait CalendarFamily {}
 impl CalendarFamily for family::Date {}
 impl CalendarFamily for family::Timestamp {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a function of times does not take a column of {Self}",
+    note = "a date has no time of day; convert it with `.cast(SqlType::Timestamp)`"
+)]
+pub trait ClockFamily {}
+impl ClockFamily for family::Time {}
+impl ClockFamily for family::Timestamp {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a function of timestamps does not take a column of {Self}",
+    note = "convert it with `.cast(SqlType::Timestamp)`"
+)]
+pub trait TimestampFamily {}
+impl TimestampFamily for family::Timestamp {}

@@ -17,3 +17,5 @@ pub use self::rows::{ColumnIndex, Row, Rows};
 #[cfg(test)]
 pub(crate) use self::sink::ToSerde;
 pub(crate) use self::sink::{BatchSink, CountSink, RowsSink, SerdeSink, ToOwnedRow, take_back};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::text::{parse_time, parse_timestamp};

@@ -20,6 +20,10 @@ impl Lowering<'_> {
         for piece in pieces {
             match piece {
                 Piece::Text(template) => self.write_template(template, &args, &mut written)?,
+                Piece::Number(number) => {
+                    let mark = self.fragment(vec![Fragment::Text(number.to_string())]);
+                    written.text.push_str(&mark);
+                }
                 Piece::Operand(position) => {
                     let operand = args.get(*position).ok_or_else(|| Error::internal("template.operand"))?;
                     written.operand(operand.clone(), self.numbered(), false);
@@ -124,6 +128,8 @@ pub(super) enum Piece {
     Bare(usize),
     /// A number that is a part of the text: how far a window's frame reaches.
     Literal(rust_decimal::Decimal),
+    /// Digits that are ours, such as a place in a text of fixed width.
+    Number(usize),
 }
 
 struct Written {

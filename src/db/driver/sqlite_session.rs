@@ -74,7 +74,7 @@ pub(super) fn connect(location: &SqliteLocation, session: &Session, watch: &Arc<
     }
     wait_for_locks(&mut connection, busy, Arc::clone(watch)).map_err(open_error)?;
     configure(&connection).map_err(open_error)?;
-    sqlite_functions::register(&connection).map_err(open_error)?;
+    sqlite_functions::register(&connection, watch).map_err(open_error)?;
     for (name, value) in &settings {
         if *name != "busy_timeout" {
             connection.pragma_update(None, name, value).map_err(open_error)?;

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::NaiveDateTime;
 use rusqlite::InterruptHandle;
+
+use crate::db::driver::sqlite_functions::clock;
 
 /// Shared by a session, its worker and its cancellers.
 ///
@@ -19,6 +22,8 @@ pub(super) struct Watch {
     /// Nanoseconds after `start`; `u64::MAX` for none.
     deadline: AtomicU64,
     interrupt: OnceLock<InterruptHandle>,
+    /// The statement that asked for the time last, and what it was told.
+    told: Mutex<(u64, NaiveDateTime)>,
     /// Set while the driver's own fixed statements run, which the authorizer lets through.
     own: AtomicBool,
 }
@@ -39,6 +44,7 @@ impl Watch {
             cancelled: AtomicU64::new(0),
             deadline: AtomicU64::new(u64::MAX),
             interrupt: OnceLock::new(),
+            told: Mutex::new((0, NaiveDateTime::MIN)),
             own: AtomicBool::new(false),
         }
     }
@@ -71,6 +77,16 @@ impl Watch {
         }
         let deadline = self.deadline.load(Ordering::Relaxed);
         (deadline != u64::MAX && nanos(self.start.elapsed()) >= deadline).then_some(Stop::Deadline)
+    }
+
+    /// The time, the same for all of a statement.
+    pub(super) fn now(&self) -> NaiveDateTime {
+        let running = self.running.load(Ordering::SeqCst);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.0 != running || running == 0 {
+            *told = (running, clock());
+        }
+        told.1
     }
 
     /// Runs `work` as the driver's own.

@@ -5,6 +5,10 @@ pub(super) mod window;
 mod text;
 mod number;
 mod time;
+mod interval;
+
+pub use interval::{days, hours, microseconds, minutes, months, seconds, weeks, years};
+pub use time::{current_date, current_time, current_timestamp, from_unix, from_unix_micros, make_date};
 
 use super::operand::{Operand, literal};
 use super::{Expr, Kind};

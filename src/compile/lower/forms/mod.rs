@@ -3,6 +3,7 @@
 mod text;
 mod number;
 mod time;
+mod time_pattern;
 
 use sea_query::Expr;
 

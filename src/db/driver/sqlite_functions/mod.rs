@@ -6,16 +6,24 @@
 mod collect;
 mod moments;
 mod text;
+mod time;
+
+use std::sync::Arc;
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
+pub(super) use time::clock;
+
+use crate::db::driver::sqlite_watch::Watch;
+
 /// Registers all of them.
-pub(super) fn register(connection: &Connection) -> Result<()> {
+pub(super) fn register(connection: &Connection, watch: &Arc<Watch>) -> Result<()> {
     collect::register(connection)?;
     moments::register(connection)?;
-    text::register(connection)
+    text::register(connection)?;
+    time::register(connection, watch)
 }
 
 const AGGREGATE: FunctionFlags =
