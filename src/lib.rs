@@ -52,8 +52,8 @@ pub use crate::expr::{
     window,
 };
 pub use crate::expr::{
-    Unit, current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date,
-    microseconds, minutes, months, seconds, weeks, years,
+    IntoJsonPath, JsonStep, Unit, current_date, current_time, current_timestamp, days, from_unix, from_unix_micros,
+    hours, make_date, microseconds, minutes, months, seconds, weeks, years,
 };
 pub use crate::hook::{
     AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer,

@@ -1,6 +1,7 @@
 //! Scalar functions: a closed list, by family. What each takes and gives stands in `schema/signature`, what it is called on each
 //! database in `compile/lower/forms`.
 
+use super::json::JsonFunction;
 use super::time::TimeFunction;
 use super::{Expr, Kind};
 
@@ -10,6 +11,7 @@ pub(crate) enum Function {
     Text(TextFunction),
     Number(NumberFunction),
     Time(TimeFunction),
+    Json(JsonFunction),
 }
 
 /// Functions of text.
@@ -31,6 +33,7 @@ impl Function {
             Function::Text(function) => function.name(),
             Function::Number(function) => function.name(),
             Function::Time(function) => function.name(),
+            Function::Json(function) => function.name(),
         }
     }
 }
@@ -65,6 +68,7 @@ into_function! {
     Text(TextFunction);
     Number(NumberFunction);
     Time(TimeFunction);
+    Json(JsonFunction);
 }
 
 impl Expr {

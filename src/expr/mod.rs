@@ -5,6 +5,7 @@ mod members;
 mod methods;
 mod date_pattern;
 mod time;
+mod json;
 mod call;
 mod functions;
 mod aggregate;
@@ -52,6 +53,8 @@ pub use functions::{
     current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date, microseconds,
     minutes, months, seconds, weeks, years,
 };
+pub use json::{IntoJsonPath, JsonStep};
+pub(crate) use json::{JsonFunction, JsonPath};
 pub use time::Unit;
 pub(crate) use time::{Part, TimeFunction, Zone};
 

@@ -234,3 +234,11 @@ impl ClockFamily for family::Timestamp {}
 )]
 pub trait TimestampFamily {}
 impl TimestampFamily for family::Timestamp {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a function of JSON does not take a column of {Self}",
+    note = "declare the column with `serde_json::Value` in `table!`"
+)]
+pub trait JsonFamily {}
+impl JsonFamily for family::Json {}

@@ -6,6 +6,7 @@ mod text;
 mod number;
 mod time;
 mod interval;
+mod json;
 
 pub use interval::{days, hours, microseconds, minutes, months, seconds, weeks, years};
 pub use time::{current_date, current_time, current_timestamp, from_unix, from_unix_micros, make_date};

@@ -5,6 +5,7 @@ mod window;
 mod text;
 mod number;
 mod time;
+mod json;
 
 use super::resolve::Resolver;
 use super::resolved::{Rx, RxKind};
@@ -33,6 +34,7 @@ impl Resolver<'_> {
             Function::Text(text) => self.text_signature(text, function.name(), &mut operands)?,
             Function::Number(number) => self.number_signature(number, function.name(), &mut operands)?,
             Function::Time(time) => self.time_signature(time, function.name(), &mut operands)?,
+            Function::Json(json) => self.json_signature(json, function.name(), &mut operands)?,
         };
         Ok(Rx::new(RxKind::Call(function.clone(), operands), gives.sql_type, gives.nullable))
     }

@@ -4,6 +4,7 @@ mod text;
 mod number;
 mod time;
 mod time_pattern;
+mod json;
 
 use sea_query::Expr;
 
@@ -19,6 +20,7 @@ impl Lowering<'_> {
             Function::Text(function) => self.text_form(function, operands, args),
             Function::Number(function) => self.number_form(function, operands, args),
             Function::Time(function) => self.time_form(function, operands, args),
+            Function::Json(function) => self.json_form(function, operands, args),
         }
     }
 }

@@ -7,6 +7,7 @@ mod collect;
 mod moments;
 mod text;
 mod time;
+mod json;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(super) fn register(connection: &Connection, watch: &Arc<Watch>) -> Result<()
     collect::register(connection)?;
     moments::register(connection)?;
     text::register(connection)?;
+    json::register(connection)?;
     time::register(connection, watch)
 }
 
