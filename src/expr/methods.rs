@@ -8,7 +8,7 @@ use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::types::SqlType;
-use crate::value::Value;
+use crate::value::{Bind, Value};
 
 /// Comparisons. Each is NULL, which no condition lets pass, when a side is NULL. Text compares by code point on every
 /// database, so `'a' = 'A'` is false on all of them.
