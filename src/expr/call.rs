@@ -3,27 +3,16 @@
 
 use super::json::JsonFunction;
 use super::time::TimeFunction;
-use super::{Expr, Kind};
+use super::{ChoiceFunction, Expr, Kind, NumberFunction, TextFunction};
 
 /// A scalar function. What is no operand but part of the function, such as a unit, is in its variant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Function {
     Text(TextFunction),
     Number(NumberFunction),
+    Choice(ChoiceFunction),
     Time(TimeFunction),
     Json(JsonFunction),
-}
-
-/// Functions of text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum TextFunction {
-    Upper,
-}
-
-/// Functions of numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum NumberFunction {
-    Abs,
 }
 
 impl Function {
@@ -32,24 +21,9 @@ impl Function {
         match self {
             Function::Text(function) => function.name(),
             Function::Number(function) => function.name(),
+            Function::Choice(function) => function.name(),
             Function::Time(function) => function.name(),
             Function::Json(function) => function.name(),
-        }
-    }
-}
-
-impl TextFunction {
-    fn name(&self) -> &'static str {
-        match self {
-            TextFunction::Upper => "upper",
-        }
-    }
-}
-
-impl NumberFunction {
-    fn name(&self) -> &'static str {
-        match self {
-            NumberFunction::Abs => "abs",
         }
     }
 }
@@ -67,6 +41,7 @@ macro_rules! into_function {
 into_function! {
     Text(TextFunction);
     Number(NumberFunction);
+    Choice(ChoiceFunction);
     Time(TimeFunction);
     Json(JsonFunction);
 }

@@ -195,21 +195,6 @@ impl<T: ColumnType<Family = family::Text>> Column<T> {
     pub fn like(self, pattern: &str) -> Expr {
         self.expr().like(pattern)
     }
-
-    /// See [`Expr::contains`].
-    pub fn contains(self, text: &str) -> Expr {
-        self.expr().contains(text)
-    }
-
-    /// See [`Expr::starts_with`].
-    pub fn starts_with(self, text: &str) -> Expr {
-        self.expr().starts_with(text)
-    }
-
-    /// See [`Expr::ends_with`].
-    pub fn ends_with(self, text: &str) -> Expr {
-        self.expr().ends_with(text)
-    }
 }
 
 macro_rules! column_operators {

@@ -114,21 +114,6 @@ impl Expr {
     pub fn not_like(self, pattern: &str) -> Expr {
         self.pattern(Pattern::Like, pattern, true)
     }
-
-    /// True where `text` occurs in `self`, letter by letter: `%` and `_` have no special meaning.
-    pub fn contains(self, text: &str) -> Expr {
-        self.pattern(Pattern::Contains, text, false)
-    }
-
-    /// True where `self` starts with `text`, letter by letter.
-    pub fn starts_with(self, text: &str) -> Expr {
-        self.pattern(Pattern::StartsWith, text, false)
-    }
-
-    /// True where `self` ends with `text`, letter by letter.
-    pub fn ends_with(self, text: &str) -> Expr {
-        self.pattern(Pattern::EndsWith, text, false)
-    }
 }
 
 /// Conditions.

@@ -7,6 +7,9 @@ mod date_pattern;
 mod time;
 mod json;
 mod call;
+mod letters;
+mod regexp;
+mod scalar;
 mod functions;
 mod aggregate;
 mod window;
@@ -23,24 +26,37 @@ use crate::types::SqlType;
 use crate::value::Bind;
 
 pub(crate) use aggregate::{Aggregate, AggregateCall, OrderKey};
-pub(crate) use call::{Function, NumberFunction, TextFunction};
+pub(crate) use call::Function;
 pub use column::{Column, ColumnType};
+pub(crate) use date_pattern::{DatePattern, Field, Parts};
 pub use functions::aggregate::{
     CountOperand, DistinctOperands, array_agg, avg, bool_and, bool_or, corr, count, count_distinct, covar_pop,
     covar_samp, first, json_array_agg, json_object_agg, last, max, median, min, mode, percentile_cont, percentile_disc,
     stddev_pop, stddev_samp, string_agg, sum, var_pop, var_samp,
 };
-pub(crate) use members::Membership;
-pub(crate) use members::sealed as members_sealed;
-pub use members::{Members, MembersFor};
 pub use functions::window::{
     cume_dist, dense_rank, first_value, lag, last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
 };
 pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, lit, not};
+pub use functions::{concat, concat_ws, greatest, if_, least, pi, random};
+pub use functions::{
+    current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date, microseconds,
+    minutes, months, seconds, weeks, years,
+};
+pub use json::{IntoJsonPath, JsonStep};
+pub(crate) use json::{JsonFunction, JsonPath};
+pub(crate) use letters::{CAPITALS, Letters, SEPARATORS, SMALL, separates};
+pub(crate) use members::Membership;
+pub(crate) use members::sealed as members_sealed;
+pub use members::{Members, MembersFor};
 pub use operand::{IntoExpr, Operand, OperandFor, Summable, family};
+pub(crate) use regexp::{Regexp, class_of};
+pub(crate) use scalar::{ChoiceFunction, NumberFunction, TextFunction};
 pub use sort::SortKey;
 pub use subplan::outer;
 pub(crate) use subplan::{Plan, Subplan, SubqueryKind};
+pub use time::Unit;
+pub(crate) use time::{Part, TimeFunction, Zone};
 pub use window::{
     Bound, FrameOffset, Window, WindowFunction, current_row, following, preceding, unbounded_following,
     unbounded_preceding, window,
@@ -48,15 +64,6 @@ pub use window::{
 pub(crate) use window::{
     Edge, Exclusion, Frame as WindowFrame, Offset, OverCall, Ranking, Units, ValueFunction, Windowed,
 };
-pub(crate) use date_pattern::{DatePattern, Field, Parts};
-pub use functions::{
-    current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date, microseconds,
-    minutes, months, seconds, weeks, years,
-};
-pub use json::{IntoJsonPath, JsonStep};
-pub(crate) use json::{JsonFunction, JsonPath};
-pub use time::Unit;
-pub(crate) use time::{Part, TimeFunction, Zone};
 
 /// A typed SQL expression: a column, a bound value, an operation, a condition or an aggregate.
 ///

@@ -141,6 +141,14 @@ by_reference! {
     Uuid => family::Uuid,
 }
 
+impl sealed::Sealed for &&str {}
+impl Operand for &&str {
+    fn into_operand(self) -> Expr {
+        literal(*self)
+    }
+}
+impl OperandFor<family::Text> for &&str {}
+
 impl sealed::Sealed for Expr {}
 impl Operand for Expr {
     fn into_operand(self) -> Expr {
@@ -208,6 +216,15 @@ impl NumberFamily for family::Number {}
 )]
 pub trait TextFamily {}
 impl TextFamily for family::Text {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a function of text or bytes does not take a column of {Self}",
+    note = "convert it with `.cast(SqlType::Text)`"
+)]
+pub trait OctetFamily {}
+impl OctetFamily for family::Text {}
+impl OctetFamily for family::Bytes {}
 
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(

@@ -484,7 +484,7 @@ impl Resolver<'_> {
         super::resolved::each_operand(rx.kind(), &mut |operand| self.untyped_tables(operand, tables));
     }
 
-    fn adapt_pair(&mut self, left: Rx, right: Rx) -> (Rx, Rx) {
+    pub(super) fn adapt_pair(&mut self, left: Rx, right: Rx) -> (Rx, Rx) {
         let (left_type, right_type) = (left.sql_type(), right.sql_type());
         (self.adapt(left, right_type), self.adapt(right, left_type))
     }

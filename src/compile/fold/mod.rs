@@ -265,7 +265,11 @@ impl<'a> Folder<'a> {
                 // What a subquery sees of groups must be columns, no keys that are computed, and no aggregates.
                 // A column that a subquery computes is not computed twice.
                 let twice = !self.facts.subplans.is_empty() && block.asks_for(condition);
-                if block.limited() || block.windowed() || twice || (block.group.is_some() && self.is_correlated(condition)) {
+                if block.limited()
+                    || block.windowed()
+                    || twice
+                    || (block.group.is_some() && self.is_correlated(condition))
+                {
                     block = self.wrap(block)?;
                 }
                 let condition = self.rewrite(&block, condition)?;
@@ -279,7 +283,8 @@ impl<'a> Folder<'a> {
             NodeKind::Extend(input, defined) => {
                 let mut block = self.fold(input)?;
                 // A window looks at the rows that are left.
-                let windows = (block.limited() || block.distinct.is_some()) && defined.iter().any(|(_, rx)| rx.windowed());
+                let windows =
+                    (block.limited() || block.distinct.is_some()) && defined.iter().any(|(_, rx)| rx.windowed());
                 if windows || (block.group.is_some() && defined.iter().any(|(_, rx)| self.is_correlated(rx))) {
                     block = self.wrap(block)?;
                 }

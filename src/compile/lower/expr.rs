@@ -228,7 +228,7 @@ impl Lowering<'_> {
     }
 
     /// True for an integer that PostgreSQL may hold as a numeric: a sum, or what is made of one.
-    fn may_be_numeric(&self, rx: &Rx) -> bool {
+    pub(super) fn may_be_numeric(&self, rx: &Rx) -> bool {
         match rx.kind() {
             RxKind::Bind(_) => false,
             RxKind::Source { source, .. } => {

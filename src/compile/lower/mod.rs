@@ -55,6 +55,10 @@ pub(super) struct Lowering<'a> {
     asked: bool,
     /// WITH stands in each subquery, because the statement can't begin with it.
     with_inside: bool,
+    /// How much text the functions of the expression so far stand for, and the operands of the one that is being written: a
+    /// form that writes an operand twice, inside another one, inside another one, would grow beyond any memory.
+    weight: usize,
+    weights: Vec<usize>,
 }
 
 impl<'a> Lowering<'a> {
@@ -72,6 +76,8 @@ impl<'a> Lowering<'a> {
             nested: 0,
             asked: false,
             with_inside: false,
+            weight: 0,
+            weights: Vec::new(),
         }
     }
 

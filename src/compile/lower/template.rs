@@ -4,7 +4,10 @@ use sea_query::Expr;
 
 use super::doors::custom;
 use super::{Fragment, Lowering};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+
+/// More operands than these, all copies counted, are refused.
+const MAX_WEIGHT: usize = 100_000;
 
 impl Lowering<'_> {
     /// `template` with each `{0}`, `{1}` … replaced by that operand, as often as it stands there. The text is one of our own
@@ -26,6 +29,7 @@ impl Lowering<'_> {
                 }
                 Piece::Operand(position) => {
                     let operand = args.get(*position).ok_or_else(|| Error::internal("template.operand"))?;
+                    self.weigh(*position)?;
                     written.operand(operand.clone(), self.numbered(), false);
                 }
                 Piece::Bare(position) => {
@@ -41,6 +45,15 @@ impl Lowering<'_> {
         let Written { text, args } = written;
         let text = if is_closed(&text) { text } else { format!("({text})") };
         Ok(custom(text, args))
+    }
+
+    fn weigh(&mut self, operand: usize) -> Result<()> {
+        self.weight = self.weight.saturating_add(self.weights.get(operand).copied().unwrap_or(1));
+        if self.weight > MAX_WEIGHT {
+            let message = "the functions of the statement stand too deep in each other; write fewer inside one another";
+            return Err(Error::new(ErrorKind::Limit, "limit.functions", message));
+        }
+        Ok(())
     }
 
     fn numbered(&self) -> bool {
@@ -59,6 +72,7 @@ impl Lowering<'_> {
                     let end = template.get(start..).and_then(|tail| tail.find('}')).ok_or_else(malformed)? + start;
                     let number = template.get(start + 1..end).ok_or_else(malformed)?;
                     let number: usize = number.parse().map_err(|_| malformed())?;
+                    self.weigh(number)?;
                     let operand = args.get(number).ok_or_else(malformed)?.clone();
                     position = end + 1;
                     let before = written.text.trim_end().bytes().last().unwrap_or(b' ');

@@ -3,12 +3,17 @@
 pub(super) mod aggregate;
 pub(super) mod window;
 mod text;
+mod regexp;
 mod number;
+mod choice;
 mod time;
 mod interval;
 mod json;
 
+pub use choice::{greatest, if_, least};
 pub use interval::{days, hours, microseconds, minutes, months, seconds, weeks, years};
+pub use number::{pi, random};
+pub use text::{concat, concat_ws};
 pub use time::{current_date, current_time, current_timestamp, from_unix, from_unix_micros, make_date};
 
 use super::operand::{Operand, literal};

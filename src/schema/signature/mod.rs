@@ -4,6 +4,7 @@ mod aggregate;
 mod window;
 mod text;
 mod number;
+mod choice;
 mod time;
 mod json;
 
@@ -33,6 +34,7 @@ impl Resolver<'_> {
         let gives = match function {
             Function::Text(text) => self.text_signature(text, function.name(), &mut operands)?,
             Function::Number(number) => self.number_signature(number, function.name(), &mut operands)?,
+            Function::Choice(choice) => self.choice_signature(choice, function.name(), &mut operands)?,
             Function::Time(time) => self.time_signature(time, function.name(), &mut operands)?,
             Function::Json(json) => self.json_signature(json, function.name(), &mut operands)?,
         };
@@ -54,6 +56,17 @@ impl Resolver<'_> {
         match operand.sql_type() {
             Some(found) if !families.contains(&found.family()) => {
                 Err(typing::wrong(&format!("`{name}`"), wanted, &self.described(operand)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an operand that is no signed integer.
+    fn require_signed(&self, operands: &[Rx], position: usize, name: &str) -> Result<()> {
+        let operand = operands.get(position).ok_or_else(|| Error::internal("signature.operand"))?;
+        match operand.sql_type() {
+            Some(found) if !found.is_integer() || found == SqlType::UInt64 => {
+                Err(typing::wrong(&format!("`{name}`"), "a signed integer", &self.described(operand)))
             }
             _ => Ok(()),
         }

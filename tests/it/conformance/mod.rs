@@ -7,6 +7,7 @@ mod inputs;
 mod page;
 mod text;
 mod numbers;
+mod choices;
 mod times;
 
 use portcullis::{Dialect, ErrorKind, Expr, Value};
@@ -114,7 +115,12 @@ impl From<Value> for Cell {
 
 /// The sections of the page, in its order.
 fn sections() -> Vec<(&'static str, Vec<Entry>)> {
-    vec![("Text", text::entries()), ("Numbers", numbers::entries()), ("Dates and times", times::entries())]
+    vec![
+        ("Text", text::entries()),
+        ("Numbers", numbers::entries()),
+        ("Choices", choices::entries()),
+        ("Dates and times", times::entries()),
+    ]
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
 mod collect;
 mod moments;
 mod text;
+mod regexp;
+mod number;
 mod time;
 mod json;
 
@@ -24,6 +26,8 @@ pub(super) fn register(connection: &Connection, watch: &Arc<Watch>) -> Result<()
     collect::register(connection)?;
     moments::register(connection)?;
     text::register(connection)?;
+    regexp::register(connection)?;
+    number::register(connection)?;
     json::register(connection)?;
     time::register(connection, watch)
 }
@@ -59,4 +63,9 @@ fn number_at(context: &Context<'_>, position: usize) -> Result<Option<f64>> {
         },
         ValueRef::Blob(_) => Err(Error::UserFunctionError("bytes are no number".into())),
     }
+}
+
+/// An integer operand; `None` for NULL.
+fn int_at(context: &Context<'_>, position: usize) -> Result<Option<i64>> {
+    Ok(context.get_raw(position).as_i64_or_null()?)
 }
