@@ -1,6 +1,7 @@
 //! From a guarded plan to text with placeholders and its binds.
 
 mod caps;
+mod emulate;
 mod fold;
 mod lower;
 pub(crate) mod verify;
@@ -110,7 +111,10 @@ impl CompiledQuery {
 /// [`ErrorKind::Unsupported`] for a feature that the database lacks and that can't be emulated exactly,
 /// [`ErrorKind::SchemaNeeded`] when the text depends on a column's type that is not known, [`ErrorKind::Limit`].
 pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery> {
-    let (body, mut facts) = plan.into_parts();
+    let (mut body, mut facts) = plan.into_parts();
+    if target.dialect.is_mysql_family() {
+        emulate::aggregates(&mut body, &mut facts)?;
+    }
     let binds = std::mem::take(&mut facts.binds);
     let mut columns = None;
     let mut max_affected = None;

@@ -18,12 +18,13 @@ use crate::error::Result;
 /// `||` means (PIPES_AS_CONCAT) or how precedence works (HIGH_NOT_PRECEDENCE) must be off whatever the server's default is.
 /// MariaDB's cache of subquery results takes the results of 'a' for those of 'A' in a column that compares them as equal, also
 /// where the subquery compares exactly; MySQL has no such cache, and reads the `/*M!` part as a comment.
+/// GROUP_CONCAT cuts off what is longer than its limit, so the limit is what no packet holds.
 /// A division by zero is NULL in writes as it is in selects, and a difference with an unsigned side may be negative.
 /// MariaDB ends a recursion after a thousand steps without an error, MySQL with one; how far one goes is the statement's to say.
 /// `utf8mb4_bin` exists on both servers and compares by code point; a column's own collation still wins over it.
 const FIXED: &str = "SET SESSION sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
     NO_ENGINE_SUBSTITUTION,NO_UNSIGNED_SUBTRACTION', SESSION time_zone = '+00:00', SESSION sql_auto_is_null = 0, \
-    SESSION autocommit = 1, \
+    SESSION autocommit = 1, SESSION group_concat_max_len = 1073741824, \
     /*M! SESSION optimizer_switch = 'subquery_cache=off', SESSION max_recursive_iterations = 4294967295, */ \
     /*!80003 SESSION cte_max_recursion_depth = 4294967295, */ NAMES utf8mb4 COLLATE utf8mb4_bin";
 

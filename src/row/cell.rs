@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result, show_name};
-use crate::row::{number, text};
+use crate::row::{list, number, text};
 use crate::types::SqlType;
 use crate::value::{Interval, Value};
 
@@ -197,7 +197,7 @@ pub(crate) fn convert<'a>(cell: Cell<'a>, to: SqlType, column: &str) -> Result<C
         SqlType::Json => to_json(cell, column),
         SqlType::Array(_) => match cell {
             Cell::Array(_) | Cell::Null => Ok(cell),
-            other => Err(mismatch(column, &to, other.kind())),
+            other => list::from_json(other, to, column),
         },
     }
 }

@@ -1,6 +1,7 @@
 //! Results: cells, rows, printed tables and serde.
 
 mod cell;
+mod list;
 mod de;
 mod number;
 mod print;

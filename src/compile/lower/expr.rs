@@ -212,10 +212,7 @@ impl Lowering<'_> {
                 function(Function::Round).args([result, place_of(scale)]).into()
             }
             // SQL: a double holds 15 digits of any decimal; the scale is that of a bind here, and not known.
-            Some(SqlType::Decimal(None)) => {
-                let form = self.constant(Value::Text("%.15g".to_owned()), SqlType::Text);
-                cast_to(function(Function::Printf).args([place_of(form), result]).into(), self.caps.double)
-            }
+            Some(SqlType::Decimal(None)) => function(Function::Decimal).arg(result).into(),
             _ => result,
         }
     }

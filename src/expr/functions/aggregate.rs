@@ -285,8 +285,8 @@ pub fn json_array_agg(operand: impl IntoExpr) -> Expr {
     aggregate(Aggregate::JsonArrayAgg, [operand.into_expr()])
 }
 
-/// A JSON object of the keys, which are text, and values; NULL over no rows, and a NULL key is an error. Where a key occurs twice
-/// the result has one of its values, and which one is not told: group so that keys are unique.
+/// A JSON object of the keys, which are text, and values; rows whose key is NULL are left out, and NULL where no row is left. Of a key that
+/// occurs twice the largest value is taken, NULL only where there is no other; of JSON values it isn't told which.
 pub fn json_object_agg(key: impl IntoExpr, value: impl IntoExpr) -> Expr {
     aggregate(Aggregate::JsonObjectAgg, [key.into_expr(), value.into_expr()])
 }

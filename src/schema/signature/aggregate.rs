@@ -191,6 +191,19 @@ impl Resolver<'_> {
 
     /// Makes the order of what depends on one complete: by the value itself where nothing else is said.
     pub(super) fn settle_order(&self, call: &mut AggregateCall<Rx>) -> Result<()> {
+        if call.function == Aggregate::JsonObjectAgg {
+            // Readers of JSON take the last of several values of one key.
+            let value = call
+                .operands
+                .get(1)
+                .filter(|value| value.sql_type().is_some_and(|found| ORDERED.contains(&found.family())));
+            call.order.extend(value.map(|value| OrderKey {
+                expr: value.clone(),
+                descending: false,
+                nulls_first: true,
+            }));
+            return Ok(());
+        }
         if !call.function.takes_order() {
             return Ok(());
         }

@@ -5,12 +5,14 @@
 
 mod inputs;
 mod page;
+mod aggregates;
+mod windows;
 mod text;
 mod numbers;
 mod choices;
 mod times;
 
-use portcullis::{Dialect, ErrorKind, Expr, Value};
+use portcullis::{Dialect, ErrorKind, Expr, Value, col};
 
 use crate::support::{self, TestDatabase};
 use inputs::Input;
@@ -43,6 +45,8 @@ enum Expected {
     Rows(Box<dyn Fn(&Input) -> Value + Send + Sync>),
     /// For the first row.
     Value(Value),
+    /// For the rows of a group, in the order of `id`.
+    Group(Box<dyn Fn(&[&Input]) -> Value + Send + Sync>),
 }
 
 /// Starts an entry.
@@ -60,6 +64,21 @@ impl Entry {
         let reference = move |input: &Input| reference(input).into().0;
         self.cases.push(Case { expr: expr.into(), expected: Expected::Rows(Box::new(reference)), tolerance: 0.0 });
         self
+    }
+
+    /// An aggregate: over all rows, for each value of `f` (NULL is one), and over no rows.
+    pub fn aggregating<V: Into<Cell>>(
+        mut self,
+        expr: impl Into<Expr>,
+        reference: impl Fn(&[&Input]) -> V + Send + Sync + 'static,
+    ) -> Entry {
+        let reference = move |inputs: &[&Input]| reference(inputs).into().0;
+        self.cases.push(Case { expr: expr.into(), expected: Expected::Group(Box::new(reference)), tolerance: 0.0 });
+        self
+    }
+
+    fn aggregates(&self) -> bool {
+        self.cases.iter().any(|case| matches!(case.expected, Expected::Group(_)))
     }
 
     /// One value.
@@ -116,6 +135,8 @@ impl From<Value> for Cell {
 /// The sections of the page, in its order.
 fn sections() -> Vec<(&'static str, Vec<Entry>)> {
     vec![
+        ("Aggregates", aggregates::entries()),
+        ("Windows", windows::entries()),
         ("Text", text::entries()),
         ("Numbers", numbers::entries()),
         ("Choices", choices::entries()),
@@ -148,7 +169,13 @@ async fn run(db: &TestDatabase, entry: &Entry, wrong: &mut Vec<String>) {
     let name = entry.name;
     assert!(!entry.cases.is_empty(), "`{name}` has no case");
     for (position, case) in entry.cases.iter().enumerate() {
-        let frame = handle.table(inputs::inputs::table).order_by("id").select(("id", case.expr.clone().as_("result")));
+        let table = || handle.table(inputs::inputs::table);
+        let aggregated = matches!(case.expected, Expected::Group(_));
+        let frame = if aggregated {
+            table().group_by("f").agg(case.expr.clone().as_("result")).order_by("f")
+        } else {
+            table().order_by("id").select(("id", case.expr.clone().as_("result")))
+        };
         let result = frame.collect().await;
         if let Some((_, code)) = entry.refused.iter().find(|(dialect, _)| *dialect == db.dialect) {
             match result {
@@ -166,7 +193,9 @@ async fn run(db: &TestDatabase, entry: &Entry, wrong: &mut Vec<String>) {
             }
         };
         let inputs = inputs::rows();
-        assert_eq!(rows.len(), inputs.len());
+        if !aggregated {
+            assert_eq!(rows.len(), inputs.len());
+        }
         let mut compare = |id: i64, found: &Value, expected: &Value| {
             if !same(found, expected, case.tolerance) {
                 wrong.push(format!(
@@ -180,6 +209,21 @@ async fn run(db: &TestDatabase, entry: &Entry, wrong: &mut Vec<String>) {
             Expected::Rows(reference) => {
                 for (row, input) in rows.iter().zip(&inputs) {
                     compare(input.id, row.get("result").unwrap(), &reference(input));
+                }
+            }
+            Expected::Group(reference) => {
+                let groups = [Some(false), Some(true), None];
+                assert_eq!(rows.len(), groups.len());
+                for (row, (place, f)) in rows.iter().zip(groups.iter().enumerate()) {
+                    let members: Vec<&Input> = inputs.iter().filter(|input| input.f == *f).collect();
+                    compare(place as i64, row.get("result").unwrap(), &reference(&members));
+                }
+                let all: Vec<&Input> = inputs.iter().collect();
+                for (frame, members, place) in [(table(), all, 10), (table().where_(col("id").lt(0)), Vec::new(), 11)] {
+                    match frame.agg(case.expr.clone().as_("result")).collect().await {
+                        Ok(rows) => compare(place, rows.first().unwrap().get("result").unwrap(), &reference(&members)),
+                        Err(error) => compare(place, &Value::Text(format!("{error:?}")), &reference(&members)),
+                    }
                 }
             }
             Expected::Value(value) => compare(1, rows.first().unwrap().get("result").unwrap(), value),

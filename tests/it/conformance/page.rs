@@ -50,10 +50,16 @@ fn sql(entry: &Entry, dialect: Dialect) -> String {
     if let Some((_, code)) = entry.refused.iter().find(|(refused, _)| *refused == dialect) {
         return format!("refused: `{code}`");
     }
-    let frame = table(inputs::inputs::table).select(entry.cases[0].expr.clone().as_("result"));
+    let expr = entry.cases[0].expr.clone().as_("result");
+    let aggregated = entry.aggregates();
+    let frame = table(inputs::inputs::table);
+    let frame = if aggregated { frame.agg(expr) } else { frame.select(expr) };
     let query = frame.to_sql_for(dialect).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
     let text = query.sql();
     let text = text.strip_prefix("SELECT ").unwrap();
-    let end = text.rfind(" AS ").unwrap();
-    format!("`{}`", text[..end].replace("``", "` `").replace('|', "\\|"))
+    // What takes a block of its own is shown whole.
+    let whole = text.contains("(SELECT ") && aggregated;
+    let end = if whole { text.len() } else { text.rfind(" AS ").unwrap() };
+    let text = if whole { query.sql() } else { &text[..end] };
+    format!("`{}`", text.replace("``", "` `").replace('|', "\\|"))
 }

@@ -4,6 +4,7 @@
 //! Each is deterministic and harmless, so that an index or a view may not keep it: they are registered `SQLITE_DIRECTONLY`.
 
 mod collect;
+mod decimal;
 mod moments;
 mod text;
 mod regexp;
@@ -24,6 +25,7 @@ use crate::db::driver::sqlite_watch::Watch;
 /// Registers all of them.
 pub(super) fn register(connection: &Connection, watch: &Arc<Watch>) -> Result<()> {
     collect::register(connection)?;
+    decimal::register(connection)?;
     moments::register(connection)?;
     text::register(connection)?;
     regexp::register(connection)?;
