@@ -8,12 +8,19 @@ use crate::schema::{Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Rx, RxKin
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
-/// Rewrites the plan's aggregates.
+/// Rewrites the plan's aggregates, those of its subqueries and common table expressions too.
 pub(super) fn aggregates(body: &mut Body, facts: &mut Facts) -> Result<()> {
-    match body {
-        Body::Query { root, .. } => node(root, facts),
-        _ => Ok(()),
+    if let Body::Query { root, .. } = body {
+        node(root, facts)?;
     }
+    let mut subplans = std::mem::take(&mut facts.subplans);
+    let mut ctes = std::mem::take(&mut facts.ctes);
+    let roots =
+        subplans.iter_mut().map(|plan| &mut plan.root).chain(ctes.iter_mut().filter_map(|cte| cte.root.as_mut()));
+    let rewritten = roots.into_iter().try_for_each(|root| node(root, facts));
+    facts.subplans = subplans;
+    facts.ctes = ctes;
+    rewritten
 }
 
 fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
@@ -24,7 +31,7 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
         | NodeKind::Sort(input, _)
         | NodeKind::Slice { input, .. }
         | NodeKind::Distinct(input, _) => node(input, facts),
-        NodeKind::Join { left, right, .. } => {
+        NodeKind::Join { left, right, .. } | NodeKind::Set { left, right, .. } => {
             node(left, facts)?;
             node(right, facts)
         }

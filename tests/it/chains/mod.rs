@@ -10,6 +10,7 @@ mod snapshot;
 mod subqueries;
 mod text;
 mod times;
+mod windows;
 
 use portcullis::{all, avg, case, coalesce, col, count, count_distinct, lit, max, min, on, sum, using};
 

@@ -128,8 +128,16 @@ fn normal(sql: &str, dialect: Dialect) -> String {
                 let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
                 text.push_str(&rest[..digits]);
                 rest = &rest[digits..];
-                let types =
-                    ["::double precision", "::bigint[]", "::text[]", "::bigint", "::text", "::numeric", "::boolean"];
+                let types = [
+                    "::double precision",
+                    "::integer",
+                    "::bigint[]",
+                    "::text[]",
+                    "::bigint",
+                    "::text",
+                    "::numeric",
+                    "::boolean",
+                ];
                 if let Some(found) = types.iter().find(|name| rest.starts_with(**name)) {
                     rest = &rest[found.len()..];
                 }
