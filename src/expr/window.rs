@@ -345,7 +345,10 @@ impl WindowFunction {
     }
 
     /// Leaves out rows where the operand is NULL, as if they weren't there: for `lag`, `lead`, `first_value`, `last_value` and
-    /// `nth_value`. MySQL and MariaDB can't, which is an error.
+    /// `nth_value`; it means nothing to the others.
+    ///
+    /// No database has it in its own words. On PostgreSQL the frame's values are collected in an array for each row, and on SQLite a
+    /// function of this crate looks at them; MySQL and MariaDB can't, which is an error.
     pub fn ignore_nulls(mut self) -> WindowFunction {
         if let Windowed::Value { ignore_nulls, .. } = &mut self.function {
             *ignore_nulls = true;

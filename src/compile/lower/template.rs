@@ -94,6 +94,11 @@ impl Lowering<'_> {
                     position += 1;
                     self.write_literal(template, start..position, written)?;
                 }
+                // sea-query takes what stands between them for a name.
+                b'[' | b']' => {
+                    position += 1;
+                    self.write_literal(template, start..position, written)?;
+                }
                 b'0'..=b'9' => {
                     while matches!(byte(position), b'0'..=b'9' | b'.' | b'e') {
                         position += 1;

@@ -1,6 +1,6 @@
 //! Functions over windows in each dialect's words.
 
-use sea_query::Expr;
+use sea_query::{Expr, ExprTrait};
 
 use super::Lowering;
 use super::aggregate::Tail;
@@ -21,7 +21,7 @@ impl Lowering<'_> {
             Windowed::Value { function, operands, ignore_nulls } => {
                 let args = operands.iter().map(|operand| self.expr(operand, qualify)).collect::<Result<Vec<_>>>()?;
                 if *ignore_nulls {
-                    return self.ignoring_nulls(*function, operands, args, call, qualify);
+                    return self.ignoring_nulls(*function, args, call, qualify);
                 }
                 self.value(*function, args, call, qualify)
             }
@@ -111,28 +111,63 @@ impl Lowering<'_> {
         self.called(head, args, &tail)
     }
 
-    /// No database of ours has IGNORE NULLS; the values of the frame that are not NULL, as a list, have the one in question at a place
-    /// that can be told.
+    /// No database of ours has IGNORE NULLS. Of a list of the frame's values that are not NULL the one in question is at a place that can
+    /// be told: from its start, or from its end.
     fn ignoring_nulls(
         &mut self,
         function: ValueFunction,
-        operands: &[Rx],
-        args: Vec<Expr>,
+        mut args: Vec<Expr>,
         call: &OverCall<Rx>,
         qualify: bool,
     ) -> Result<Expr> {
-        let name = function.name();
-        if self.target.dialect.is_mysql_family() {
-            return Err(self.lacks_over(
-                &format!("`{name}` that ignores NULL"),
-                "leave out the rows with NULL by `where_` before, or fill them",
-            ));
+        let one_row = Offset::Whole(1);
+        let frame = match function {
+            ValueFunction::Lag => Some((Edge::UnboundedPreceding, Edge::Preceding(one_row))),
+            ValueFunction::Lead => Some((Edge::Following(one_row), Edge::UnboundedFollowing)),
+            _ => None,
+        };
+        let mut call = call.clone();
+        if let Some((start, end)) = frame {
+            let (start, end) = (Bound(start), Bound(end));
+            call.frame = Some(WindowFrame { units: Units::Rows, start, end, exclude: Exclusion::NoOthers });
         }
-        let _ = (operands, args, call, qualify);
-        Err(self.lacks_over(
-            &format!("`{name}` that ignores NULL"),
-            "leave out the rows with NULL by `where_` before, or fill them",
-        ))
+        let default = if args.len() > 2 { args.pop() } else { None };
+        let mut tail = Tail::default();
+        let from_the_end = matches!(function, ValueFunction::Lag | ValueFunction::LastValue);
+        let found = match self.target.dialect {
+            Dialect::Postgres => {
+                let value = args.first().cloned().ok_or_else(|| Error::internal("window.operand"))?;
+                tail.text(" FILTER (WHERE ");
+                tail.arg(value.clone().is_not_null());
+                tail.text(")");
+                self.over_tail(&call, true, qualify, &mut tail)?;
+                let list = self.called("ARRAY_AGG({0})", vec![value], &tail)?;
+                match (args.pop().filter(|_| args.len() == 1), from_the_end) {
+                    (None, false) => self.template("({0})[1]", vec![list])?,
+                    (None, true) => self.template("({0})[CARDINALITY({0})]", vec![list])?,
+                    (Some(place), false) => self.template("({0})[{1}]", vec![list, place])?,
+                    (Some(place), true) => self.template("({0})[CARDINALITY({0}) + 1 - {1}]", vec![list, place])?,
+                }
+            }
+            Dialect::Sqlite => {
+                self.over_tail(&call, true, qualify, &mut tail)?;
+                let head = match (args.len(), from_the_end) {
+                    (1, false) => "portcullis_nth_over({0}, 1)",
+                    (1, true) => "portcullis_nth_over({0}, -1)",
+                    (_, false) => "portcullis_nth_over({0}, {1})",
+                    (_, true) => "portcullis_nth_over({0}, -{1})",
+                };
+                self.called(head, args, &tail)?
+            }
+            Dialect::MySql | Dialect::MariaDb => {
+                let what = format!("`{}` that ignores NULL", function.name());
+                return Err(self.lacks_over(&what, "leave out the rows with NULL by `where_` before, or fill them"));
+            }
+        };
+        match default {
+            Some(default) => self.template("COALESCE({0}, {1})", vec![found, default]),
+            None => Ok(found),
+        }
     }
 
     /// ` OVER (PARTITION BY … ORDER BY … ROWS …)`.

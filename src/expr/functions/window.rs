@@ -73,16 +73,17 @@ pub fn ntile(buckets: u32) -> WindowFunction {
 }
 
 /// The operand in the row `offset` places before this one in the window's order; NULL, or what
-/// [`default_to`](WindowFunction::default_to) says, where there is none. The frame means nothing to it.
+/// [`default_to`](WindowFunction::default_to) says, where there is none. The frame means nothing to it. Offset 0, which is the row
+/// itself, is an error.
 ///
 /// MariaDB's has no default: there a row's number says whether the other is there.
 pub fn lag(operand: impl IntoExpr, offset: u32) -> WindowFunction {
-    value(ValueFunction::Lag, [operand.into_expr(), rows(offset, 0, "`lag`'s offset")])
+    value(ValueFunction::Lag, [operand.into_expr(), rows(offset, 1, "`lag`'s offset")])
 }
 
 /// The operand in the row `offset` places after this one; else as [`lag`].
 pub fn lead(operand: impl IntoExpr, offset: u32) -> WindowFunction {
-    value(ValueFunction::Lead, [operand.into_expr(), rows(offset, 0, "`lead`'s offset")])
+    value(ValueFunction::Lead, [operand.into_expr(), rows(offset, 1, "`lead`'s offset")])
 }
 
 /// The operand in the first row of the frame; NULL in an empty one.

@@ -157,7 +157,6 @@ fn values() -> Vec<Entry> {
         )
         .over(lag(col("t"), 1).over(by_m()), move |row| at(row, -1).and_then(|row| row.t))
         .over(lag(col("n"), 2).default_to(-5).over(by_m()), move |row| at(row, -2).map_or(Some(-5), |row| row.n))
-        .over(lag(col("d"), 0).over(by_m()), |row| row.d)
         .over(lag(col("t"), 1).default_to("none").over(by_m().rows(preceding(1), current_row())), move |row| {
             at(row, -1).map_or(Some("none"), |row| row.t)
         }),
@@ -169,6 +168,31 @@ fn values() -> Vec<Entry> {
         )
         .over(lead(col("day"), 1).over(by_m()), move |row| at(row, 1).and_then(|row| row.day))
         .over(lead(col("x"), 3).default_to(col("y")).over(by_m()), move |row| at(row, 3).map_or(row.y, |row| row.x)),
+        function(
+            "ignore_nulls",
+            "last_value(col(\"u\")).ignore_nulls().over(window().order_by(\"id\"))",
+            "as the function",
+            "For `lag`, `lead`, `first_value`, `last_value` and `nth_value`: rows where the operand is NULL are not there.",
+        )
+        .over(last_value(col("u")).ignore_nulls().over(window().order_by("id")), |row| {
+            inputs::rows().into_iter().take(row.id as usize).filter_map(|row| row.u).next_back()
+        })
+        .over(first_value(col("n")).ignore_nulls().over(by_m().rows(preceding(2), following(1))), |row| {
+            frame(row, 2, 1).iter().find_map(|row| row.n)
+        })
+        .over(nth_value(col("f"), 2).ignore_nulls().over(window().order_by("id").rows(preceding(3), current_row())), |row| {
+            let rows: Vec<Input> = inputs::rows().into_iter().filter(|other| (row.id - 3..=row.id).contains(&other.id)).collect();
+            rows.iter().filter_map(|row| row.f).nth(1)
+        })
+        .over(lag(col("f"), 2).ignore_nulls().over(window().order_by("id")), |row| {
+            let before = inputs::rows().into_iter().take(row.id as usize - 1);
+            before.filter_map(|row| row.f).rev().nth(1)
+        })
+        .over(lead(col("m"), 1).ignore_nulls().default_to(-1).over(by_m()), |row| {
+            let (rows, place) = ordered(row);
+            Some(rows[place + 1..].iter().find_map(|row| row.m).unwrap_or(-1))
+        })
+        .refused_on(MYSQL, "window.unsupported"),
         function(
             "first_value",
             "first_value(col(\"t\")).over(window().partition_by(\"f\").order_by((\"m\", \"id\")))",

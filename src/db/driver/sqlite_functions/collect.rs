@@ -1,9 +1,9 @@
 //! Aggregates that look at all values at once: percentiles, the mode, the first in an order, and distinct texts.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
-use rusqlite::functions::{Aggregate, Context};
+use rusqlite::functions::{Aggregate, Context, WindowAggregate};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
@@ -15,6 +15,7 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_aggregate_function("portcullis_mode", 1, AGGREGATE, Mode)?;
     connection.create_aggregate_function("portcullis_first", 1, AGGREGATE, First)?;
     connection.create_aggregate_function("portcullis_string_agg_distinct", 2, AGGREGATE, DistinctTexts)?;
+    connection.create_window_function("portcullis_nth_over", 2, AGGREGATE, NthPresent)?;
     scalar(connection, "portcullis_tuple", -1, |context| Ok(ToSqlOutput::Owned(tuple(context))))
 }
 
@@ -116,6 +117,49 @@ impl Aggregate<Option<Value>, Value> for First {
 
     fn finalize(&self, _: &mut Context<'_>, first: Option<Option<Value>>) -> Result<Value> {
         Ok(first.flatten().unwrap_or(Value::Null))
+    }
+}
+
+/// The value at a place among those of a frame that are not NULL: from the start, or, below zero, from the end.
+struct NthPresent;
+
+struct Present {
+    place: i64,
+    values: VecDeque<Value>,
+}
+
+impl Aggregate<Present, Value> for NthPresent {
+    fn init(&self, context: &mut Context<'_>) -> Result<Present> {
+        Ok(Present { place: context.get(1)?, values: VecDeque::new() })
+    }
+
+    fn step(&self, context: &mut Context<'_>, present: &mut Present) -> Result<()> {
+        present.values.extend(value_at(context)?);
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, present: Option<Present>) -> Result<Value> {
+        match present {
+            Some(mut present) => self.value(Some(&mut present)),
+            None => Ok(Value::Null),
+        }
+    }
+}
+
+impl WindowAggregate<Present, Value> for NthPresent {
+    fn value(&self, present: Option<&mut Present>) -> Result<Value> {
+        let Some(Present { place, values }) = present else { return Ok(Value::Null) };
+        let count = values.len() as i64;
+        let index = if *place > 0 { *place - 1 } else { count.saturating_add(*place) };
+        Ok(usize::try_from(index).ok().and_then(|index| values.get(index)).cloned().unwrap_or(Value::Null))
+    }
+
+    fn inverse(&self, context: &mut Context<'_>, present: &mut Present) -> Result<()> {
+        // Rows leave a frame in the order in which they came.
+        if value_at(context)?.is_some() {
+            present.values.pop_front();
+        }
+        Ok(())
     }
 }
 
