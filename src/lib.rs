@@ -62,9 +62,9 @@ pub use crate::hook::{
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    ByName, DeclaredColumn, DeclaredTable, Delete, Frame, GroupedFrame, Insert, IntoJoinOn, IntoNames, IntoRow,
-    IntoSortKeys, IntoTable, JoinOn, Projections, RawSql, Recursive, SetMember, TableName, Update, exists, in_schema,
-    not_exists, on, recursive, scalar, table, using,
+    ByName, DeclaredColumn, DeclaredTable, Delete, Elements, Frame, GroupedFrame, Insert, IntoColumns, IntoElements,
+    IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, Projections, RawSql, Recursive, SetMember,
+    TableName, Update, elements, exists, in_schema, not_exists, on, recursive, scalar, table, using,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, Schema, TableSchema};

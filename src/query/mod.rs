@@ -6,6 +6,9 @@ mod join;
 mod set;
 mod cte;
 mod subquery;
+mod step;
+mod nulls;
+mod explode;
 mod raw;
 mod window;
 mod write;
@@ -22,13 +25,17 @@ use crate::types::SqlType;
 
 pub(crate) use cte::Recursion;
 pub use cte::{Recursive, recursive};
+pub(crate) use explode::Exploded;
+pub use explode::{Elements, IntoElements, elements};
 pub use join::{IntoJoinOn, JoinOn, on, using};
 pub(crate) use join::{JoinKind, Matching};
 pub use names::{DeclaredTable, IntoNames, IntoSortKeys, IntoTable, Projections, TableName, in_schema};
+pub use nulls::IntoColumns;
 pub use raw::RawSql;
 pub(crate) use raw::{RawText, Text as RawSource};
 pub use set::{ByName, SetMember};
 pub(crate) use set::{SetKind, SetOperation};
+pub(crate) use step::{Chosen, Step};
 pub(crate) use subquery::frame_of;
 pub use subquery::{exists, not_exists, scalar};
 pub use verbs::GroupedFrame;
@@ -114,6 +121,8 @@ pub(crate) enum Verb {
         name: Ident,
         token: Arc<()>,
     },
+    /// A verb that stands for plainer ones.
+    Step(Arc<Relation>, Box<Step>),
     /// A mistake in a verb's arguments. The relation below is still resolved, so that its mistakes are reported too.
     Invalid(Option<Arc<Relation>>, Error),
 }
@@ -242,6 +251,7 @@ impl Verb {
             Verb::Cte(..) => "cte",
             Verb::Recursive { .. } => "recursive",
             Verb::Itself { .. } => "step",
+            Verb::Step(_, step) => step.name(),
             Verb::Invalid(..) => "invalid",
         }
     }
@@ -264,6 +274,7 @@ impl Verb {
             | Verb::Distinct(input)
             | Verb::As(input, _)
             | Verb::Cte(input, _)
+            | Verb::Step(input, _)
             | Verb::Recursive { anchor: input, .. } => Some(input),
             Verb::Invalid(input, _) => input.as_ref(),
         }
@@ -290,6 +301,7 @@ impl Verb {
             }
             Verb::Aggregate { keys, aggregates, .. } => keys.iter().chain(aggregates).for_each(visit),
             Verb::OrderBy(_, keys) => keys.iter().for_each(|key| visit(&key.expr)),
+            Verb::Step(_, step) => step.each_expr(visit),
             Verb::Table(_)
             | Verb::Raw(_)
             | Verb::Rename(..)
@@ -335,6 +347,10 @@ impl Verb {
             | Verb::Distinct(input)
             | Verb::As(input, _)
             | Verb::Cte(input, _) => vec![input],
+            Verb::Step(input, step) => {
+                step.each_expr(&mut |expr| exprs.push(expr.clone()));
+                vec![input]
+            }
             Verb::Recursive { anchor, step, .. } => vec![anchor, step],
             Verb::Join { left, right, on, .. } => {
                 if let Matching::Condition(expr) = on.condition {

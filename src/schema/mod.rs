@@ -12,6 +12,7 @@ mod resolve_expr;
 mod resolve_cte;
 mod resolve_set;
 mod resolve_subquery;
+mod resolve_step;
 mod resolve_write;
 
 use std::collections::HashMap;
@@ -25,8 +26,9 @@ use crate::types::SqlType;
 pub(crate) use resolve::{resolve_frame, resolve_raw};
 pub(crate) use resolve_write::resolve_write;
 pub(crate) use resolved::{
-    Asked, Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx,
-    RxKind, ScanId, ScanInfo, ScanSource, SetColumn, SortColumn, each_operand, map_operands,
+    Asked, Body, ColumnId, ColumnInfo, ElementOf, ElementPart, Explosion, Facts, Node, NodeKind, Output, RawSegment,
+    RawStatement, ResolvedPlan, Rx, RxKind, ScanId, ScanInfo, ScanSource, SetColumn, SortColumn, each_operand,
+    map_operands,
 };
 pub(crate) use scope::suggest;
 

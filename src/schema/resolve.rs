@@ -265,6 +265,7 @@ impl<'a> Resolver<'a> {
                 let (node, scope) = self.relation(input)?;
                 Ok(self.name_relation(node, scope, name))
             }
+            Verb::Step(input, step) => self.step(input, step),
         }
     }
 
@@ -711,7 +712,7 @@ fn check_rows(rows: u64) -> Result<()> {
     }
 }
 
-fn refuse_repeated(visible: &[Item]) -> Result<()> {
+pub(super) fn refuse_repeated(visible: &[Item]) -> Result<()> {
     for (position, item) in visible.iter().enumerate() {
         if visible.iter().take(position).any(|before| before.name == item.name) {
             let message =
@@ -727,7 +728,7 @@ pub(super) fn extend(node: Node, defined: Vec<(ColumnId, Rx)>) -> Node {
 }
 
 /// Puts a condition on a relation; onto one that is filtered already, as one more condition.
-fn filter(node: Node, condition: Rx) -> Node {
+pub(super) fn filter(node: Node, condition: Rx) -> Node {
     match node.kind {
         NodeKind::Filter(input, first) => {
             let both = match first.kind() {

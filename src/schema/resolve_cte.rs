@@ -331,8 +331,15 @@ fn reaches(node: &Node, scan: ScanId) -> Reach {
                 _ => Reach::Under,
             }
         }
-        NodeKind::Aggregate { input, .. } | NodeKind::Slice { input, .. } | NodeKind::Distinct(input, _) => {
-            if reaches(input, scan) == Reach::No { Reach::No } else { Reach::Under }
+        NodeKind::Aggregate { input, .. }
+        | NodeKind::Slice { input, .. }
+        | NodeKind::Distinct(input, _)
+        | NodeKind::Explode(input, _) => {
+            if reaches(input, scan) == Reach::No {
+                Reach::No
+            } else {
+                Reach::Under
+            }
         }
         NodeKind::Set { left, right, .. } => {
             if reaches(left, scan) == Reach::No && reaches(right, scan) == Reach::No {

@@ -182,6 +182,35 @@ pub(crate) enum NodeKind {
         operation: SetOperation,
         columns: Vec<SetColumn>,
     },
+    /// A row for each element of an array.
+    Explode(Box<Node>, Explosion),
+}
+
+/// Whose elements become rows, and what becomes of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Explosion {
+    pub(crate) array: ColumnId,
+    pub(crate) element: ColumnId,
+    pub(crate) of: ElementOf,
+    pub(crate) position: Option<ColumnId>,
+    /// A row without elements stays.
+    pub(crate) outer: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum ElementOf {
+    /// Of an array of the database's own.
+    Array,
+    /// Of JSON, taken as this type.
+    Json(SqlType),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum ElementPart {
+    /// The element; `numbered` if the source says its position too.
+    Value { numbered: bool },
+    /// Its place in the array, from 1.
+    Position,
 }
 
 /// A column of a set operation, and what it is in each member.
@@ -278,6 +307,12 @@ pub(crate) enum RxKind {
     Over(Box<OverCall<Rx>>),
     /// Text under a collation that compares by code point; made by the compiler for databases that need it.
     ExactText(Rx),
+    /// A part of a source of elements; made by the compiler's folding, never by the resolver.
+    Element {
+        source: usize,
+        of: ElementOf,
+        part: ElementPart,
+    },
     /// A question to another relation.
     Subquery {
         kind: SubqueryKind,
@@ -376,7 +411,13 @@ impl Rx {
 
 pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
     match kind {
-        RxKind::Column(_) | RxKind::Source { .. } | RxKind::Bind(_) | RxKind::Null | RxKind::True | RxKind::False => {}
+        RxKind::Column(_)
+        | RxKind::Source { .. }
+        | RxKind::Bind(_)
+        | RxKind::Null
+        | RxKind::True
+        | RxKind::False
+        | RxKind::Element { .. } => {}
         RxKind::Not(one) | RxKind::Negate(one) | RxKind::IsNull(one, _) | RxKind::ExactText(one) => visit(one),
         RxKind::Arithmetic(_, left, right) | RxKind::Compare(_, left, right) => {
             visit(left);
@@ -413,7 +454,13 @@ pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
 /// The same expression over changed operands.
 pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
     let kind = match rx.kind() {
-        RxKind::Column(_) | RxKind::Source { .. } | RxKind::Bind(_) | RxKind::Null | RxKind::True | RxKind::False => {
+        RxKind::Column(_)
+        | RxKind::Source { .. }
+        | RxKind::Bind(_)
+        | RxKind::Null
+        | RxKind::True
+        | RxKind::False
+        | RxKind::Element { .. } => {
             return rx.clone();
         }
         RxKind::Not(one) => RxKind::Not(change(one)),

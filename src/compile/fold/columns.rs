@@ -73,7 +73,7 @@ impl Folder<'_> {
                 let cte = *cte;
                 self.in_cte(place, cte, id)
             }
-            SourceKind::Taken => Ok(None),
+            SourceKind::Elements(_) | SourceKind::Taken => Ok(None),
         }
     }
 
@@ -190,6 +190,7 @@ impl Folder<'_> {
             SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Taken => {
                 return Ok(self.facts.columns.get(column).ok_or_else(missing)?.name.clone());
             }
+            SourceKind::Elements(_) => return Err(missing()),
             SourceKind::Block(block) => &**block,
             SourceKind::Set { arms, .. } => arms.first().ok_or_else(missing)?,
         };
@@ -232,7 +233,7 @@ impl Folder<'_> {
                 .first()
                 .is_some_and(|arm| matches!(&arm.projection, Projection::Columns(columns) if named(columns))),
             SourceKind::Cte(cte) => self.cte_has_column(*cte, name),
-            SourceKind::Taken => false,
+            SourceKind::Elements(_) | SourceKind::Taken => false,
         })
     }
 }

@@ -166,6 +166,7 @@ fn scans_of(node: &Node, found: &mut Vec<ScanId>) {
         | NodeKind::Extend(input, _)
         | NodeKind::Sort(input, _)
         | NodeKind::Distinct(input, _)
+        | NodeKind::Explode(input, _)
         | NodeKind::Slice { input, .. }
         | NodeKind::Aggregate { input, .. } => scans_of(input, found),
         NodeKind::Join { left, right, .. } | NodeKind::Set { left, right, .. } => {

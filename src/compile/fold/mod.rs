@@ -2,12 +2,14 @@
 
 mod columns;
 mod ctes;
+mod explode;
 mod joins;
 mod sets;
 mod subqueries;
 
 use columns::same_name;
 use ctes::Cte;
+pub(super) use explode::Elements;
 use subqueries::Subquery;
 pub(super) use subqueries::has_subquery;
 
@@ -83,6 +85,8 @@ pub(super) enum SourceKind {
     },
     /// A relation of WITH.
     Cte(usize),
+    /// The elements of a column of a source before it.
+    Elements(Box<Elements>),
     /// Taken out for a moment while it is changed.
     Taken,
 }
@@ -347,6 +351,7 @@ impl<'a> Folder<'a> {
                 block.offset = block.offset.saturating_add(*offset);
                 Ok(block)
             }
+            NodeKind::Explode(input, explosion) => self.explode(input, explosion),
             NodeKind::Distinct(input, columns) => {
                 let mut block = self.fold(input)?;
                 if block.limited() || block.windowed() || block.distinct.as_ref().is_some_and(|known| known != columns)

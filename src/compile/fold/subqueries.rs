@@ -95,7 +95,11 @@ impl Folder<'_> {
             let done = match &mut kind {
                 SourceKind::Block(inner) => self.bind_outer(inner, outers, !lateral),
                 SourceKind::Set { arms, .. } => arms.iter_mut().try_for_each(|arm| self.bind_outer(arm, outers, true)),
-                SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Cte(_) | SourceKind::Taken => Ok(()),
+                SourceKind::Table(_)
+                | SourceKind::Raw(_)
+                | SourceKind::Cte(_)
+                | SourceKind::Elements(_)
+                | SourceKind::Taken => Ok(()),
             };
             self.put_back(place, kind);
             done?;
@@ -161,7 +165,11 @@ impl Folder<'_> {
             || block.sources.iter().filter_map(|place| self.sources.get(*place)).any(|source| match &source.kind {
                 SourceKind::Block(inner) => self.has_open(inner),
                 SourceKind::Set { arms, .. } => arms.iter().any(|arm| self.has_open(arm)),
-                SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Cte(_) | SourceKind::Taken => false,
+                SourceKind::Table(_)
+                | SourceKind::Raw(_)
+                | SourceKind::Cte(_)
+                | SourceKind::Elements(_)
+                | SourceKind::Taken => false,
             })
     }
 

@@ -14,11 +14,15 @@ pub(super) enum Function {
     Date,
     Datetime,
     Decimal,
+    GenerateSeries,
+    JsonbArrayElements,
     JsonEach,
+    JsonTable,
     Nullif,
     Round,
     Trunc,
     Truncate,
+    Unnest,
 }
 
 pub(super) fn function(function: Function) -> FunctionCall {
@@ -28,11 +32,15 @@ pub(super) fn function(function: Function) -> FunctionCall {
         Function::Date => "date",
         Function::Datetime => "datetime",
         Function::Decimal => "portcullis_decimal",
+        Function::GenerateSeries => "generate_series",
+        Function::JsonbArrayElements => "jsonb_array_elements",
         Function::JsonEach => "json_each",
+        Function::JsonTable => "JSON_TABLE",
         Function::Nullif => "NULLIF",
         Function::Round => "ROUND",
         Function::Trunc => "TRUNC",
         Function::Truncate => "TRUNCATE",
+        Function::Unnest => "unnest",
     })
 }
 

@@ -6,6 +6,7 @@ mod ctes;
 mod doors;
 mod template;
 mod forms;
+mod elements;
 mod expr;
 mod aggregate;
 mod window;
@@ -256,6 +257,7 @@ impl<'a> Lowering<'a> {
                 let reference = iden(&cte.name).into_table_ref();
                 if *alias == cte.name { reference } else { reference.alias(iden(alias)) }
             }
+            SourceKind::Elements(elements) => self.elements(elements, alias)?,
             SourceKind::Taken => return Err(Error::internal("lower.taken")),
         })
     }

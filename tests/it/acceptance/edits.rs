@@ -1,6 +1,6 @@
 //! Edits of a frame's columns.
 
-use portcullis::{ErrorKind, coalesce, col, lit};
+use portcullis::{ErrorKind, col};
 
 use crate::support::{self, check};
 
@@ -21,14 +21,27 @@ async fn rename_drop_and_replace_keep_the_other_columns() {
         let error = people().drop(["id", "name", "value", "email"]).collect().await.expect_err("nothing left");
         assert_eq!((error.kind(), error.code()), (ErrorKind::Plan, "drop.all"));
         // Filling NULL in two columns keeps all columns, in their places.
-        let filled = people()
-            .with_column("name", coalesce([col("name"), lit("Unknown")]))
-            .with_column("value", coalesce([col("value"), lit(0.0)]));
+        let filled = people().fill_null("name", "Unknown").fill_null("value", 0.0);
         check(&db, filled, &["1|Ann|1.5|a@x", "2|Unknown|0.0|b@x", "3|Cid|2.5|null"]).await;
-        let whole = col("name").is_not_null() & col("value").is_not_null() & col("email").is_not_null();
-        check(&db, people().where_(whole).select("id"), &["1"]).await;
         let replaced = people().with_column("id", col("id") * 10).select(["id", "name"]);
         check(&db, replaced, &["10|Ann", "20|null", "30|Cid"]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_with_null_are_left_out_when_any_or_when_all_are_null() {
+    support::each(async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE people (id integer NOT NULL, name varchar(20), age integer, email varchar(20))",
+            "INSERT INTO people VALUES (1, 'Ann', 30, 'a@x'), (2, NULL, 25, 'b@x'), (3, 'Cid', NULL, NULL), \
+             (4, 'Dan', 40, NULL), (5, NULL, NULL, NULL)",
+        ])
+        .await;
+        let db = db.read_only().await;
+        let people = || db.table("people").order_by("id");
+        check(&db, people().drop_nulls(["name", "age", "email"]), &["1|Ann|30|a@x"]).await;
+        check(&db, people().drop_all_null(["name", "age", "email"]).select("id"), &["1", "2", "3", "4"]).await;
     })
     .await;
 }

@@ -6,6 +6,7 @@ mod grouping;
 mod hooks;
 mod joins;
 mod order;
+mod reshaping;
 mod values;
 mod windows;
 mod writes;

@@ -1,8 +1,10 @@
 //! What a chain means: the same rows on every database.
 
 mod ctes;
+mod exploding;
 mod folding;
 mod joining;
+mod nulls;
 mod numbers;
 mod recursive;
 mod sets;

@@ -1,0 +1,44 @@
+//! Verbs that stand for several plainer ones: they become those when the plan is resolved.
+
+use super::explode::Exploded;
+use crate::expr::Expr;
+use crate::ident::Ident;
+
+pub(crate) enum Step {
+    FillNull {
+        columns: Chosen,
+        value: Expr,
+    },
+    DropNulls {
+        columns: Chosen,
+        /// Only rows that have NULL in all of them.
+        whole: bool,
+    },
+    Explode(Exploded),
+}
+
+/// Columns by name, or all there are.
+#[derive(Debug, Clone)]
+pub(crate) enum Chosen {
+    All,
+    Named(Vec<Ident>),
+}
+
+impl Step {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Step::FillNull { .. } => "fill_null",
+            Step::DropNulls { whole: false, .. } => "drop_nulls",
+            Step::DropNulls { whole: true, .. } => "drop_all_null",
+            Step::Explode(_) => "explode",
+        }
+    }
+
+    /// Visits each of the expressions.
+    pub(super) fn each_expr<'s>(&'s self, visit: &mut dyn FnMut(&'s Expr)) {
+        match self {
+            Step::FillNull { value, .. } => visit(value),
+            Step::DropNulls { .. } | Step::Explode(_) => {}
+        }
+    }
+}

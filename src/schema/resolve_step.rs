@@ -1,0 +1,191 @@
+//! Verbs that stand for plainer ones, said in those.
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::access::Use;
+use super::resolve::{Resolver, extend, filter, refuse_repeated};
+use super::resolve_expr::{Aggregates, Place, conjunction};
+use super::resolved::{ColumnId, ColumnInfo, ElementOf, Explosion, Node, NodeKind, Rx, RxKind};
+use super::scope::{Item, Scope};
+use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Expr;
+use crate::ident::Ident;
+use crate::query::{Chosen, Exploded, Relation, Step};
+use crate::types::{Family, SqlType};
+use crate::value::{Bind, Value};
+
+impl Resolver<'_> {
+    pub(super) fn step(&mut self, input: &Arc<Relation>, step: &Step) -> Result<(Node, Scope)> {
+        let (node, scope) = self.relation(input)?;
+        match step {
+            Step::FillNull { columns, value } => self.fill_null(node, scope, columns, value),
+            Step::DropNulls { columns, whole } => self.drop_nulls(node, scope, columns, *whole, step.name()),
+            Step::Explode(exploded) => self.explode(node, scope, exploded),
+        }
+    }
+
+    fn fill_null(&mut self, node: Node, mut scope: Scope, columns: &Chosen, value: &Expr) -> Result<(Node, Scope)> {
+        self.close(&scope, "`fill_null`")?;
+        let place = Place { use_for: Use::Output, aggregates: Aggregates::Forbidden("fill_null") };
+        let before = scope.clone();
+        let positions = match columns {
+            Chosen::Named(names) => names.iter().map(|name| scope.position(name)).collect::<Result<Vec<_>>>()?,
+            Chosen::All => {
+                let value = self.expr(value, &before, place)?;
+                self.fitting(&scope, &value)?
+            }
+        };
+        let mut defined = Vec::new();
+        for position in positions {
+            let Some(item) = scope.visible.get_mut(position) else { return Err(Error::internal("fill_null.position")) };
+            let column = self.use_column(item.id, Use::Output);
+            let (nullable, sql_type) = (column.nullable(), column.sql_type());
+            // Bound anew for each column: a number is bound as what it stands beside.
+            let value = self.expr(value, &before, place)?;
+            let value = self.with_digits_of(value, sql_type);
+            let (both, common) = self.one_type(vec![column, value], "`fill_null`")?;
+            if !nullable && common == sql_type {
+                continue;
+            }
+            let nullable = both.iter().all(Rx::nullable);
+            item.id = self.define(Rx::new(RxKind::Coalesce(both), common, nullable), &item.name, &mut defined);
+        }
+        Ok((extend(node, defined), scope))
+    }
+
+    /// A number that fits a decimal column is bound with as many digits as the column has: 0 beside 10.25 is 0.00.
+    fn with_digits_of(&mut self, value: Rx, column: Option<SqlType>) -> Rx {
+        let (RxKind::Bind(id), Some(SqlType::Decimal(Some((_, scale))))) = (value.kind(), column) else { return value };
+        let Some(bind) = self.binds.get_mut(*id) else { return value };
+        let number = match &bind.value {
+            Value::Int(number) => Some(Decimal::from(*number)),
+            Value::Decimal(number) => Some(*number),
+            Value::Float(number) => number.to_string().parse().ok(),
+            _ => None,
+        };
+        let Some(mut number) = number.filter(|number| number.scale() <= u32::from(scale)) else { return value };
+        number.rescale(scale.into());
+        if number.scale() != u32::from(scale) {
+            return value;
+        }
+        *bind = Bind { value: Value::Decimal(number), sql_type: column.unwrap_or(bind.sql_type) };
+        Rx::new(RxKind::Bind(*id), column, value.nullable())
+    }
+
+    /// The columns of the value's family.
+    fn fitting(&self, scope: &Scope, value: &Rx) -> Result<Vec<usize>> {
+        let Some(sql_type) = value.sql_type() else {
+            self.need_types(&[value], "`fill_null`")?;
+            let message = "`fill_null(all(), ..)` fills the columns of the value's type, which is not known here; name the columns";
+            return Err(Error::new(ErrorKind::Type, "fill_null.type", message));
+        };
+        let fits = |item: &Item| {
+            let known = self.columns.get(item.id).and_then(|info| info.sql_type);
+            known.is_some_and(|known| known.family() == sql_type.family())
+        };
+        let found: Vec<usize> =
+            scope.visible.iter().enumerate().filter(|(_, item)| fits(item)).map(|(position, _)| position).collect();
+        if found.is_empty() {
+            let message = format!("no column here is filled with a {sql_type}; write a value of another type");
+            return Err(Error::new(ErrorKind::Type, "fill_null.no_column", message));
+        }
+        Ok(found)
+    }
+
+    fn drop_nulls(
+        &mut self,
+        node: Node,
+        scope: Scope,
+        columns: &Chosen,
+        whole: bool,
+        verb: &'static str,
+    ) -> Result<(Node, Scope)> {
+        let ids: Vec<ColumnId> = match columns {
+            Chosen::Named(names) => {
+                names.iter().map(|name| self.find_column(None, name, None, &scope)).collect::<Result<_>>()?
+            }
+            Chosen::All => {
+                self.close(&scope, &format!("`{verb}(all())`"))?;
+                scope.visible.iter().map(|item| item.id).collect()
+            }
+        };
+        let present = ids
+            .into_iter()
+            .map(|id| {
+                let column = self.use_column(id, Use::Filter);
+                Rx::new(RxKind::IsNull(column, true), Some(SqlType::Bool), false)
+            })
+            .collect();
+        Ok((filter(node, conjunction(present, !whole)), scope))
+    }
+
+    fn explode(&mut self, node: Node, mut scope: Scope, exploded: &Exploded) -> Result<(Node, Scope)> {
+        self.close(&scope, "`explode`")?;
+        let place = scope.position(&exploded.column)?;
+        let Some(item) = scope.visible.get_mut(place) else { return Err(Error::internal("explode.position")) };
+        let array = item.id;
+        let column = self.use_column(array, Use::Join);
+        let (of, sql_type) = self.elements_of(&column, exploded)?;
+        let mut lineage = Vec::new();
+        self.lineage(&column, &mut lineage);
+        item.id = self.made(&exploded.column, sql_type, lineage);
+        let element = item.id;
+        let position = exploded.position.as_ref().map(|name| {
+            let id = self.made(name, SqlType::Int64, Vec::new());
+            scope.visible.push(Item { name: name.clone(), relation: None, original: name.clone(), id });
+            id
+        });
+        refuse_repeated(&scope.visible)?;
+        let explosion = Explosion { array, element, of, position, outer: exploded.outer };
+        Ok((NodeKind::Explode(Box::new(node), explosion).node(), scope))
+    }
+
+    fn elements_of(&self, column: &Rx, exploded: &Exploded) -> Result<(ElementOf, SqlType)> {
+        let wrong = |message: String| {
+            let error = Error::new(ErrorKind::Type, "explode.type", message);
+            Err(error.with_column(exploded.column.as_str()))
+        };
+        let Some(sql_type) = column.sql_type() else {
+            self.need_types(&[column], "`explode`")?;
+            return wrong(format!(
+                "`explode` needs the type of {:?}, which is not known; declare the table with `table!`",
+                exploded.column
+            ));
+        };
+        match (sql_type, sql_type.family(), exploded.element) {
+            (SqlType::Array(element), _, None) => Ok((ElementOf::Array, *element)),
+            (SqlType::Array(element), _, Some(wanted)) if *element == wanted => Ok((ElementOf::Array, wanted)),
+            (SqlType::Array(element), _, Some(wanted)) => wrong(format!(
+                "the elements of {:?} are {element}, not {wanted}; leave out `as_type` and convert them with `.cast(..)` afterwards",
+                exploded.column
+            )),
+            (_, Family::Json | Family::Text, wanted) => match wanted.unwrap_or(SqlType::Json) {
+                wanted @ (SqlType::Json | SqlType::Text | SqlType::Int64 | SqlType::Float64 | SqlType::Bool) => {
+                    Ok((ElementOf::Json(wanted), wanted))
+                }
+                other => wrong(format!(
+                    "an element of JSON is text, bigint, double, boolean or json, not {other}; convert it with `.cast(..)` afterwards"
+                )),
+            },
+            _ => wrong(format!(
+                "`explode` takes a column of arrays or of JSON, not {}; write one that holds several values",
+                self.described(column)
+            )),
+        }
+    }
+
+    /// A new column that may be NULL.
+    fn made(&mut self, name: &Ident, sql_type: SqlType, lineage: Vec<ColumnId>) -> ColumnId {
+        self.columns.push(ColumnInfo {
+            name: name.clone(),
+            sql_type: Some(sql_type),
+            nullable: true,
+            binary_text: false,
+            scan: None,
+            lineage,
+        });
+        self.columns.len() - 1
+    }
+}
