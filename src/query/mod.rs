@@ -9,6 +9,7 @@ mod subquery;
 mod step;
 mod nulls;
 mod explode;
+mod dedupe;
 mod raw;
 mod window;
 mod write;

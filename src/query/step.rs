@@ -15,6 +15,8 @@ pub(crate) enum Step {
         whole: bool,
     },
     Explode(Exploded),
+    /// True of the row that stays.
+    DistinctOn(Expr),
 }
 
 /// Columns by name, or all there are.
@@ -31,13 +33,14 @@ impl Step {
             Step::DropNulls { whole: false, .. } => "drop_nulls",
             Step::DropNulls { whole: true, .. } => "drop_all_null",
             Step::Explode(_) => "explode",
+            Step::DistinctOn(_) => "distinct_on",
         }
     }
 
     /// Visits each of the expressions.
     pub(super) fn each_expr<'s>(&'s self, visit: &mut dyn FnMut(&'s Expr)) {
         match self {
-            Step::FillNull { value, .. } => visit(value),
+            Step::FillNull { value, .. } | Step::DistinctOn(value) => visit(value),
             Step::DropNulls { .. } | Step::Explode(_) => {}
         }
     }

@@ -5,7 +5,7 @@ use super::{Frame, IntoNames, IntoSortKeys, Projections, Verb};
 use crate::expr::{Expr, IntoExpr, SortKey};
 use crate::ident::Ident;
 
-fn list(projections: impl Projections) -> Vec<Expr> {
+pub(super) fn list(projections: impl Projections) -> Vec<Expr> {
     let mut list = Vec::new();
     projections.collect_into(&mut list);
     list

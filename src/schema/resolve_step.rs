@@ -23,6 +23,13 @@ impl Resolver<'_> {
             Step::FillNull { columns, value } => self.fill_null(node, scope, columns, value),
             Step::DropNulls { columns, whole } => self.drop_nulls(node, scope, columns, *whole, step.name()),
             Step::Explode(exploded) => self.explode(node, scope, exploded),
+            Step::DistinctOn(first) => {
+                let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("where_") };
+                let first = self.condition(first, &scope, place)?;
+                let mut defined = Vec::new();
+                let first = self.hoist_windows(first, &mut defined);
+                Ok((filter(extend(node, defined), first), scope))
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a chain means: the same rows on every database.
 
 mod ctes;
+mod deduplicating;
 mod exploding;
 mod folding;
 mod joining;
