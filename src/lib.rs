@@ -46,10 +46,10 @@ pub use crate::expr::{
     All, Bound, Case, Column, ColumnType, CountOperand, DistinctOperands, Expr, FrameOffset, IntoExpr, Members,
     MembersFor, Operand, OperandFor, SortKey, Summable, Window, WindowFunction, all, all_of, any_of, array_agg, avg,
     bool_and, bool_or, case, coalesce, col, corr, count, count_distinct, covar_pop, covar_samp, cume_dist, current_row,
-    dense_rank, family, first, first_value, following, json_array_agg, json_object_agg, lag, last, last_value, lead,
-    lit, max, median, min, mode, not, nth_value, ntile, outer, percent_rank, percentile_cont, percentile_disc,
-    preceding, rank, row_number, stddev_pop, stddev_samp, string_agg, sum, unbounded_following, unbounded_preceding,
-    var_pop, var_samp, window,
+    dense_rank, family, first, first_value, following, grouping, json_array_agg, json_object_agg, lag, last,
+    last_value, lead, lit, max, median, min, mode, not, nth_value, ntile, outer, percent_rank, percentile_cont,
+    percentile_disc, preceding, rank, row_number, stddev_pop, stddev_samp, string_agg, sum, unbounded_following,
+    unbounded_preceding, var_pop, var_samp, window,
 };
 pub use crate::expr::{
     IntoJsonPath, JsonStep, Unit, current_date, current_time, current_timestamp, days, from_unix, from_unix_micros,
@@ -62,9 +62,10 @@ pub use crate::hook::{
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    ByName, DeclaredColumn, DeclaredTable, Delete, Elements, Frame, GroupedFrame, Insert, IntoColumns, IntoElements,
-    IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, Projections, RawSql, Recursive, SetMember,
-    TableName, Update, elements, exists, in_schema, not_exists, on, recursive, scalar, table, using,
+    ByName, DeclaredColumn, DeclaredTable, Delete, Elements, Frame, GroupKeys, GroupedFrame, GroupingSets, Insert,
+    IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, Projections, RawSql,
+    Recursive, SetMember, TableName, Update, cube, elements, exists, grouping_sets, in_schema, not_exists, on,
+    recursive, rollup, scalar, table, using,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, Schema, TableSchema};

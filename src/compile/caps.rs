@@ -33,6 +33,8 @@ pub(crate) struct Capabilities {
     pub(crate) nested_correlation: bool,
     /// A subquery of an update or a delete may read the table that is written.
     pub(crate) reads_target: bool,
+    /// GROUP BY GROUPING SETS.
+    pub(crate) grouping_sets: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -56,6 +58,7 @@ impl Capabilities {
                 parenthesized_members: true,
                 nested_correlation: true,
                 reads_target: true,
+                grouping_sets: true,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -80,6 +83,7 @@ impl Capabilities {
                 parenthesized_members: false,
                 nested_correlation: true,
                 reads_target: true,
+                grouping_sets: false,
                 double: "REAL",
             },
         }
@@ -101,5 +105,6 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     parenthesized_members: true,
     nested_correlation: true,
     reads_target: false,
+    grouping_sets: false,
     double: "DOUBLE",
 };

@@ -13,6 +13,8 @@ pub(crate) enum Function {
     Choice(ChoiceFunction),
     Time(TimeFunction),
     Json(JsonFunction),
+    /// Whether a key of grouping sets was left out; `Some` where that is known without asking.
+    Grouping(Option<bool>),
 }
 
 impl Function {
@@ -24,6 +26,7 @@ impl Function {
             Function::Choice(function) => function.name(),
             Function::Time(function) => function.name(),
             Function::Json(function) => function.name(),
+            Function::Grouping(_) => "grouping",
         }
     }
 }

@@ -46,6 +46,7 @@ pub use functions::{
 pub use json::{IntoJsonPath, JsonStep};
 pub(crate) use json::{JsonFunction, JsonPath};
 pub(crate) use letters::{CAPITALS, Letters, SEPARATORS, SMALL, separates};
+pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, grouping, lit, not};
 pub(crate) use members::Membership;
 pub(crate) use members::sealed as members_sealed;
 pub use members::{Members, MembersFor};

@@ -17,6 +17,12 @@ pub(crate) enum Step {
     Explode(Exploded),
     /// True of the row that stays.
     DistinctOn(Expr),
+    GroupingSets {
+        keys: Vec<Expr>,
+        /// Places of keys.
+        sets: Vec<Vec<usize>>,
+        aggregates: Vec<Expr>,
+    },
 }
 
 /// Columns by name, or all there are.
@@ -34,6 +40,7 @@ impl Step {
             Step::DropNulls { whole: true, .. } => "drop_all_null",
             Step::Explode(_) => "explode",
             Step::DistinctOn(_) => "distinct_on",
+            Step::GroupingSets { .. } => "agg",
         }
     }
 
@@ -42,6 +49,7 @@ impl Step {
         match self {
             Step::FillNull { value, .. } | Step::DistinctOn(value) => visit(value),
             Step::DropNulls { .. } | Step::Explode(_) => {}
+            Step::GroupingSets { keys, aggregates, .. } => keys.iter().chain(aggregates).for_each(visit),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The verbs that take one relation.
 
 use super::names::no_columns;
-use super::{Frame, IntoNames, IntoSortKeys, Projections, Verb};
+use super::{Frame, GroupKeys, GroupedFrame, IntoNames, IntoSortKeys, Projections, Verb};
 use crate::expr::{Expr, IntoExpr, SortKey};
 use crate::ident::Ident;
 
@@ -63,10 +63,10 @@ impl Frame {
     }
 
     /// Groups the rows by columns or expressions; [`GroupedFrame::agg`] says what to compute for each group. NULL is a group
-    /// of its own.
+    /// of its own. [`rollup`](crate::rollup), [`cube`](crate::cube) and [`grouping_sets`](crate::grouping_sets) add subtotals.
     #[track_caller]
-    pub fn group_by(self, keys: impl Projections) -> GroupedFrame {
-        GroupedFrame { frame: self, keys: list(keys) }
+    pub fn group_by(self, keys: impl GroupKeys) -> GroupedFrame {
+        GroupedFrame { frame: self, groups: keys.into_groups() }
     }
 
     /// Aggregates over all rows: one row.
@@ -112,37 +112,5 @@ impl Frame {
     #[track_caller]
     pub fn as_(self, name: &str) -> Frame {
         self.then_or(Ident::new(name), Verb::As)
-    }
-}
-
-/// Grouped rows that wait for their aggregates; made by [`Frame::group_by`].
-#[derive(Debug, Clone)]
-#[must_use = "groups do nothing without `.agg(..)`"]
-pub struct GroupedFrame {
-    frame: Frame,
-    keys: Vec<Expr>,
-}
-
-impl GroupedFrame {
-    /// One row for each group: its keys, then the aggregates. An aggregate without `.as_("name")` is called after its function
-    /// and column, as in `sum_total`.
-    ///
-    /// ```
-    /// use portcullis::{Dialect, avg, col, count, all, table};
-    /// let query = table("orders").group_by("customer_id")
-    ///     .agg((count(all()).as_("orders"), avg(col("total")).as_("mean")))
-    ///     .where_(col("orders").gt(1))
-    ///     .to_sql_for(Dialect::Sqlite)?;
-    /// assert_eq!(query.sql(), concat!(
-    ///     r#"SELECT "customer_id", COUNT(*) AS "orders", AVG("total") AS "mean" FROM "orders" "#,
-    ///     r#"GROUP BY "customer_id" HAVING COUNT(*) > ?1"#));
-    /// # Ok::<(), portcullis::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn agg(self, aggregates: impl Projections) -> Frame {
-        let aggregates = list(aggregates);
-        let keys = self.keys;
-        let checked = if keys.is_empty() && aggregates.is_empty() { Err(no_columns("agg")) } else { Ok(()) };
-        self.frame.then_or(checked, |input, ()| Verb::Aggregate { input, keys, aggregates })
     }
 }

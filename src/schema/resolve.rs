@@ -87,6 +87,8 @@ pub(super) struct Resolver<'a> {
     /// Which relation each is.
     pub(super) cte_places: Vec<(CtePlace, usize)>,
     pub(super) recursions: Vec<Active>,
+    /// The keys of the grouping sets whose aggregates are being resolved.
+    pub(super) grouped: Vec<ColumnId>,
 }
 
 impl<'a> Resolver<'a> {
@@ -108,6 +110,7 @@ impl<'a> Resolver<'a> {
             cte_order: Vec::new(),
             cte_places: Vec::new(),
             recursions: Vec::new(),
+            grouped: Vec::new(),
         }
     }
 
@@ -227,7 +230,7 @@ impl<'a> Resolver<'a> {
             Verb::Set { left, right, operation, by_name } => self.set(left, right, *operation, *by_name),
             Verb::Aggregate { input, keys, aggregates } => {
                 let (node, scope) = self.relation(input)?;
-                self.aggregate_verb(node, scope, keys, aggregates)
+                self.aggregate_verb(node, scope, keys, aggregates, None)
             }
             Verb::OrderBy(input, keys) => {
                 let (node, scope) = self.relation(input)?;
@@ -491,7 +494,14 @@ impl<'a> Resolver<'a> {
         Ok(SortColumn { column, descending: key.descending, nulls_first: key.nulls_first })
     }
 
-    fn aggregate_verb(&mut self, node: Node, scope: Scope, keys: &[Expr], list: &[Expr]) -> Result<(Node, Scope)> {
+    pub(super) fn aggregate_verb(
+        &mut self,
+        node: Node,
+        scope: Scope,
+        keys: &[Expr],
+        list: &[Expr],
+        sets: Option<&[Vec<usize>]>,
+    ) -> Result<(Node, Scope)> {
         let mut defined = Vec::new();
         let mut key_scope = Scope::default();
         for expr in keys {
@@ -515,6 +525,8 @@ impl<'a> Resolver<'a> {
                 .map_or_else(|| self.relation_of(id), |item| item.relation.clone());
             key_scope.visible.push(Item { original: name.clone(), name, relation, id });
         }
+        let around = std::mem::take(&mut self.grouped);
+        let grouped = sets.map(|_| self.grouped_keys(&mut key_scope));
         let mut aggregates = Vec::new();
         let mut visible = key_scope.visible.clone();
         for expr in list {
@@ -531,9 +543,14 @@ impl<'a> Resolver<'a> {
             }
             visible.push(Item { original: name.clone(), name, relation: None, id });
         }
+        self.grouped = around;
         refuse_repeated(&visible)?;
-        let keys = key_scope.visible.iter().map(|item| item.id).collect();
         let input = Box::new(extend(node, defined));
+        if let (Some(keys), Some(sets)) = (grouped, sets) {
+            let node = NodeKind::GroupingSets { input, keys, sets: sets.to_vec(), aggregates }.node();
+            return Ok((node, Scope { visible, ..Scope::default() }));
+        }
+        let keys = key_scope.visible.iter().map(|item| item.id).collect();
         Ok((NodeKind::Aggregate { input, keys, aggregates }.node(), Scope { visible, ..Scope::default() }))
     }
 

@@ -334,7 +334,8 @@ fn reaches(node: &Node, scan: ScanId) -> Reach {
         NodeKind::Aggregate { input, .. }
         | NodeKind::Slice { input, .. }
         | NodeKind::Distinct(input, _)
-        | NodeKind::Explode(input, _) => {
+        | NodeKind::Explode(input, _)
+        | NodeKind::GroupingSets { input, .. } => {
             if reaches(input, scan) == Reach::No {
                 Reach::No
             } else {

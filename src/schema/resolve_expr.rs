@@ -564,6 +564,7 @@ pub(super) fn implied_name(expr: &Expr) -> Result<Ident> {
         Kind::Invalid(error) => Err(error.clone()),
         Kind::Aggregate(call) => called(call.function.name(), &call.operands),
         Kind::Over(call) => called(call.name(), call.operands()),
+        Kind::Call(function @ crate::expr::Function::Grouping(_), operands) => called(function.name(), operands),
         _ => Err(nameless()),
     }
 }

@@ -23,6 +23,9 @@ impl Resolver<'_> {
             Step::FillNull { columns, value } => self.fill_null(node, scope, columns, value),
             Step::DropNulls { columns, whole } => self.drop_nulls(node, scope, columns, *whole, step.name()),
             Step::Explode(exploded) => self.explode(node, scope, exploded),
+            Step::GroupingSets { keys, sets, aggregates } => {
+                self.aggregate_verb(node, scope, keys, aggregates, Some(sets))
+            }
             Step::DistinctOn(first) => {
                 let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("where_") };
                 let first = self.condition(first, &scope, place)?;
@@ -181,6 +184,25 @@ impl Resolver<'_> {
                 self.described(column)
             )),
         }
+    }
+
+    /// The keys of grouping sets, as columns of their own: in a row that sums over one it is NULL, whatever it is before. Gives each
+    /// with what it was.
+    pub(super) fn grouped_keys(&mut self, keys: &mut Scope) -> Vec<(ColumnId, ColumnId)> {
+        let mut pairs = Vec::with_capacity(keys.visible.len());
+        for item in &mut keys.visible {
+            let Some(info) = self.columns.get(item.id) else { continue };
+            let (sql_type, binary_text) = (info.sql_type, info.binary_text);
+            let mut lineage = Vec::new();
+            self.lineage(&Rx::column(item.id, info), &mut lineage);
+            let (name, nullable) = (item.name.clone(), true);
+            self.columns.push(ColumnInfo { name, sql_type, nullable, binary_text, scan: None, lineage });
+            let made = self.columns.len() - 1;
+            pairs.push((item.id, made));
+            item.id = made;
+        }
+        self.grouped = pairs.iter().map(|(_, made)| *made).collect();
+        pairs
     }
 
     /// A new column that may be NULL.

@@ -182,6 +182,15 @@ pub(crate) enum NodeKind {
         operation: SetOperation,
         columns: Vec<SetColumn>,
     },
+    /// The groups by each of the sets, one below the other.
+    GroupingSets {
+        input: Box<Node>,
+        /// Each key before, and in the result.
+        keys: Vec<(ColumnId, ColumnId)>,
+        /// Places of keys.
+        sets: Vec<Vec<usize>>,
+        aggregates: Vec<(ColumnId, Rx)>,
+    },
     /// A row for each element of an array.
     Explode(Box<Node>, Explosion),
 }

@@ -168,6 +168,7 @@ fn scans_of(node: &Node, found: &mut Vec<ScanId>) {
         | NodeKind::Distinct(input, _)
         | NodeKind::Explode(input, _)
         | NodeKind::Slice { input, .. }
+        | NodeKind::GroupingSets { input, .. }
         | NodeKind::Aggregate { input, .. } => scans_of(input, found),
         NodeKind::Join { left, right, .. } | NodeKind::Set { left, right, .. } => {
             scans_of(left, found);

@@ -3,6 +3,7 @@
 mod columns;
 mod ctes;
 mod explode;
+mod grouping;
 mod joins;
 mod sets;
 mod subqueries;
@@ -32,6 +33,8 @@ pub(super) struct Block {
     pub(super) filter: Vec<Rx>,
     /// `Some` of an aggregated block; empty for one group of all rows.
     pub(super) group: Option<Vec<Rx>>,
+    /// Which of `group` make a group, for each set of keys; `None` for all of them once.
+    pub(super) sets: Option<Vec<Vec<usize>>>,
     pub(super) having: Vec<Rx>,
     pub(super) distinct: Option<Vec<ColumnId>>,
     pub(super) order: Vec<(Rx, SortColumn)>,
@@ -350,6 +353,9 @@ impl<'a> Folder<'a> {
                 };
                 block.offset = block.offset.saturating_add(*offset);
                 Ok(block)
+            }
+            NodeKind::GroupingSets { input, keys, sets, aggregates } => {
+                self.grouping_sets(input, keys, sets, aggregates)
             }
             NodeKind::Explode(input, explosion) => self.explode(input, explosion),
             NodeKind::Distinct(input, columns) => {

@@ -159,6 +159,10 @@ impl<'a> Lowering<'a> {
         }
         if let Some(keys) = &block.group {
             let keys = keys.iter().map(|key| self.expr(key, qualify)).collect::<Result<Vec<_>>>()?;
+            let keys = match &block.sets {
+                None => keys,
+                Some(sets) => vec![self.grouping_sets(sets, keys)?],
+            };
             statement.add_group_by(keys);
         }
         if !block.having.is_empty() {

@@ -17,12 +17,34 @@ impl Lowering<'_> {
         self.pieces(&[Piece::Text(template)], args)
     }
 
+    /// `GROUPING SETS ((a, b), (a), ())`, which must not stand in parentheses.
+    pub(super) fn grouping_sets(&mut self, sets: &[Vec<usize>], keys: Vec<Expr>) -> Result<Expr> {
+        let mut pieces = vec![Piece::Text("GROUPING SETS (")];
+        for (place, set) in sets.iter().enumerate() {
+            pieces.push(Piece::Text(if place == 0 { "(" } else { ", (" }));
+            for (place, key) in set.iter().enumerate() {
+                pieces.extend((place > 0).then_some(Piece::Text(", ")));
+                pieces.push(Piece::Bare(*key));
+            }
+            pieces.push(Piece::Text(")"));
+        }
+        pieces.push(Piece::Text(")"));
+        let written = self.written(&pieces, &keys)?;
+        Ok(custom(written.text, written.args))
+    }
+
     /// The same for a text of several pieces, such as a list whose length is the caller's.
     pub(super) fn pieces(&mut self, pieces: &[Piece], args: Vec<Expr>) -> Result<Expr> {
+        let Written { text, args } = self.written(pieces, &args)?;
+        let text = if is_closed(&text) { text } else { format!("({text})") };
+        Ok(custom(text, args))
+    }
+
+    fn written(&mut self, pieces: &[Piece], args: &[Expr]) -> Result<Written> {
         let mut written = Written { text: String::new(), args: Vec::new() };
         for piece in pieces {
             match piece {
-                Piece::Text(template) => self.write_template(template, &args, &mut written)?,
+                Piece::Text(template) => self.write_template(template, args, &mut written)?,
                 Piece::Number(number) => {
                     let mark = self.fragment(vec![Fragment::Text(number.to_string())]);
                     written.text.push_str(&mark);
@@ -42,9 +64,7 @@ impl Lowering<'_> {
                 }
             }
         }
-        let Written { text, args } = written;
-        let text = if is_closed(&text) { text } else { format!("({text})") };
-        Ok(custom(text, args))
+        Ok(written)
     }
 
     fn weigh(&mut self, operand: usize) -> Result<()> {

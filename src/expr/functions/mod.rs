@@ -56,6 +56,14 @@ pub fn col(name: &str) -> Expr {
     }
 }
 
+/// In `agg` after `group_by` of [`rollup`](crate::rollup), [`cube`](crate::cube) or [`grouping_sets`](crate::grouping_sets): 1 in a row
+/// that sums over the key called `key`, which is NULL there for that reason; 0 in a row of one of its values, also of NULL. A bigint.
+///
+/// SQL text: `GROUPING("key")` on PostgreSQL, a constant in each part of the UNION ALL elsewhere.
+pub fn grouping(key: &str) -> Expr {
+    Expr::call(super::Function::Grouping(None), [col(key)])
+}
+
 /// A bound value; SQL text: a placeholder. Beside an operator it may be left out: `col("age").gt(18)`.
 pub fn lit<T: ToValue + Operand>(value: T) -> Expr {
     literal(value)

@@ -11,7 +11,7 @@ mod json;
 use super::resolve::Resolver;
 use super::resolved::{Rx, RxKind};
 use super::typing;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Function;
 use crate::types::{Family, SqlType};
 
@@ -37,8 +37,18 @@ impl Resolver<'_> {
             Function::Choice(choice) => self.choice_signature(choice, function.name(), &mut operands)?,
             Function::Time(time) => self.time_signature(time, function.name(), &mut operands)?,
             Function::Json(json) => self.json_signature(json, function.name(), &mut operands)?,
+            Function::Grouping(_) => self.grouping_signature(&operands)?,
         };
         Ok(Rx::new(RxKind::Call(function.clone(), operands), gives.sql_type, gives.nullable))
+    }
+
+    fn grouping_signature(&self, operands: &[Rx]) -> Result<Gives> {
+        let key = |rx: &Rx| matches!(rx.kind(), RxKind::Column(id) if self.grouped.contains(id));
+        if operands.iter().all(key) {
+            return Ok(Gives { sql_type: Some(SqlType::Int64), nullable: false });
+        }
+        let message = "`grouping` asks for a key of `rollup`, `cube` or `grouping_sets`; write it in the `agg` that follows their `group_by`";
+        Err(Error::new(ErrorKind::Plan, "grouping.no_sets", message))
     }
 
     /// The type of an operand that decides about the text or the result, so that it must be known.

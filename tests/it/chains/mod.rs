@@ -4,6 +4,7 @@ mod ctes;
 mod deduplicating;
 mod exploding;
 mod folding;
+mod grouping;
 mod joining;
 mod nulls;
 mod numbers;

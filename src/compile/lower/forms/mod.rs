@@ -38,6 +38,9 @@ impl Lowering<'_> {
             Function::Choice(function) => self.choice_form(function, operands, args),
             Function::Time(function) => self.time_form(function, operands, args),
             Function::Json(function) => self.json_form(function, operands, args),
+            Function::Grouping(Some(true)) => self.template("1", Vec::new()),
+            Function::Grouping(Some(false)) => self.template("0", Vec::new()),
+            Function::Grouping(None) => self.template("CAST(GROUPING({0}) AS bigint)", args),
         }
     }
 }

@@ -1,0 +1,124 @@
+//! Grouping sets: one block where the database has them, else a block for each set.
+
+use super::{Block, Folder, SourceKind, has_aggregate};
+use crate::error::{Error, Result};
+use crate::expr::Function;
+use crate::query::{SetKind, SetOperation};
+use crate::schema::{ColumnId, Node, Rx, RxKind, map_operands};
+
+impl Folder<'_> {
+    pub(super) fn grouping_sets(
+        &mut self,
+        input: &Node,
+        keys: &[(ColumnId, ColumnId)],
+        sets: &[Vec<usize>],
+        aggregates: &[(ColumnId, Rx)],
+    ) -> Result<Block> {
+        if self.caps.grouping_sets {
+            return self.all_sets(input, keys, sets, aggregates);
+        }
+        let shown = aggregates.iter().find(|(_, rx)| has_aggregate(rx)).map(|(id, _)| *id);
+        let mut arms = Vec::with_capacity(sets.len());
+        for set in sets {
+            let mut arm = self.one_set(input, keys, set, aggregates)?;
+            if set.is_empty() && shown.is_none() {
+                // Without an aggregate in sight a SELECT is one row for each row, not one for all.
+                arm = self.wrap(arm)?;
+                self.name_set(&mut arm, keys, aggregates);
+            }
+            arms.push(arm);
+        }
+        // So each arm shows one, whatever else is asked of it.
+        if let Some((id, info)) = shown.and_then(|id| Some((id, self.facts.columns.get(id)?))) {
+            self.export_from_arms(&mut arms, id, info)?;
+        }
+        let operations = vec![SetOperation { kind: SetKind::Union, all: true }; arms.len().saturating_sub(1)];
+        let source = self.add_source(SourceKind::Set { arms, operations }, None, None)?;
+        Ok(Block { sources: vec![source], ..Block::default() })
+    }
+
+    fn all_sets(
+        &mut self,
+        input: &Node,
+        keys: &[(ColumnId, ColumnId)],
+        sets: &[Vec<usize>],
+        aggregates: &[(ColumnId, Rx)],
+    ) -> Result<Block> {
+        let mut block = self.fold(input)?;
+        let mut group = self.keys_of(&block, keys)?;
+        // A computed key is computed before, so that no part of another expression is taken for it.
+        if !block.plain() || !group.iter().all(|rx| matches!(rx.kind(), RxKind::Source { .. })) {
+            block = self.wrap(block)?;
+            group = self.keys_of(&block, keys)?;
+        }
+        block.order.clear();
+        let mut env = Vec::with_capacity(keys.len() + aggregates.len());
+        for ((_, made), rx) in keys.iter().zip(&group) {
+            env.push((*made, or_null(rx)));
+        }
+        let with_keys = Block { sources: block.sources.clone(), env: env.clone(), ..Block::default() };
+        for (id, rx) in aggregates {
+            env.push((*id, self.rewrite_in(&[&with_keys, &block], rx)?));
+        }
+        block.group = Some(group);
+        block.sets = Some(sets.to_vec());
+        block.env = env;
+        Ok(block)
+    }
+
+    /// What a block of one row for all rows gives: nothing but which keys it sums over.
+    fn name_set(&mut self, block: &mut Block, keys: &[(ColumnId, ColumnId)], aggregates: &[(ColumnId, Rx)]) {
+        for (id, rx) in aggregates {
+            block.env.push((*id, in_set(rx, keys, &[])));
+        }
+    }
+
+    fn keys_of(&mut self, block: &Block, keys: &[(ColumnId, ColumnId)]) -> Result<Vec<Rx>> {
+        keys.iter().map(|(id, _)| self.lookup(block, *id)).collect()
+    }
+
+    /// The groups by one of the sets. A key that isn't in it is NULL.
+    fn one_set(
+        &mut self,
+        input: &Node,
+        keys: &[(ColumnId, ColumnId)],
+        set: &[usize],
+        aggregates: &[(ColumnId, Rx)],
+    ) -> Result<Block> {
+        let mut kept = Vec::with_capacity(set.len());
+        for place in set {
+            kept.push(*keys.get(*place).ok_or_else(|| Error::internal("fold.set"))?);
+        }
+        let aggregates: Vec<(ColumnId, Rx)> =
+            aggregates.iter().map(|(id, rx)| (*id, in_set(rx, keys, &kept))).collect();
+        let ids: Vec<ColumnId> = kept.iter().map(|(id, _)| *id).collect();
+        let mut block = self.aggregate(input, &ids, &aggregates)?;
+        for (id, made) in kept {
+            let rx = self.lookup(&block, id)?;
+            block.env.push((made, or_null(&rx)));
+        }
+        Ok(block)
+    }
+}
+
+/// The expression of an aggregate in the groups by one set.
+fn in_set(rx: &Rx, keys: &[(ColumnId, ColumnId)], kept: &[(ColumnId, ColumnId)]) -> Rx {
+    let made = |id: &ColumnId| keys.iter().any(|(_, made)| made == id);
+    let kept_as = |id: &ColumnId| kept.iter().find(|(_, made)| made == id).map(|(before, _)| *before);
+    match rx.kind() {
+        RxKind::Column(id) if made(id) => {
+            let kind = kept_as(id).map_or(RxKind::Null, RxKind::Column);
+            Rx::new(kind, rx.sql_type(), true)
+        }
+        RxKind::Call(Function::Grouping(None), operands) => {
+            let out = !operands.iter().all(|key| matches!(key.kind(), RxKind::Column(id) if kept_as(id).is_some()));
+            Rx::new(RxKind::Call(Function::Grouping(Some(out)), Vec::new()), rx.sql_type(), false)
+        }
+        _ => map_operands(rx, &mut |operand| in_set(operand, keys, kept)),
+    }
+}
+
+/// A key that is NULL in the rows that sum over it.
+fn or_null(key: &Rx) -> Rx {
+    Rx::new(key.kind().clone(), key.sql_type(), true).with_binary_text(key.0.binary_text)
+}
