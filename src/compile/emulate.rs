@@ -1,7 +1,7 @@
 //! Aggregates that MySQL and MariaDB lack, as ones that they have: what has to be known of the whole group first, such as a value's
 //! place or the mean, comes from a window over the group's rows, which the folder puts into a block of its own.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Arithmetic, Comparison, OrderKey, OverCall, Ranking, Windowed};
 use crate::ident::Ident;
 use crate::schema::{Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Rx, RxKind, map_operands};
@@ -30,11 +30,13 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
         | NodeKind::Extend(input, _)
         | NodeKind::Sort(input, _)
         | NodeKind::Slice { input, .. }
+        | NodeKind::Explode(input, _)
         | NodeKind::Distinct(input, _) => node(input, facts),
         NodeKind::Join { left, right, .. } | NodeKind::Set { left, right, .. } => {
             node(left, facts)?;
             node(right, facts)
         }
+        NodeKind::GroupingSets { input, aggregates, .. } => within_sets(input, aggregates, facts),
         NodeKind::Aggregate { input, keys, aggregates } => {
             node(input, facts)?;
             let mut group = Group { facts, keys, before: Vec::new(), then: Vec::new(), failed: None };
@@ -54,6 +56,23 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Over several sets of keys there is no one window that an aggregate could look over first.
+fn within_sets(input: &mut Node, aggregates: &mut [(ColumnId, Rx)], facts: &mut Facts) -> Result<()> {
+    node(input, facts)?;
+    let mut group = Group { facts, keys: &[], before: Vec::new(), then: Vec::new(), failed: None };
+    for (_, rx) in aggregates {
+        *rx = group.rewritten(rx);
+    }
+    if let Some(error) = group.failed {
+        return Err(error);
+    }
+    if group.before.is_empty() && group.then.is_empty() {
+        return Ok(());
+    }
+    let message = "MySQL and MariaDB have no medians, percentiles, modes or moments of several sets of keys at once; aggregate by each set, and join the frames with `union_all`";
+    Err(Error::new(ErrorKind::Unsupported, "aggregate.grouping_sets", message))
 }
 
 /// One aggregation, and the columns that it needs before.

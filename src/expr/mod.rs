@@ -37,7 +37,7 @@ pub use functions::aggregate::{
 pub use functions::window::{
     cume_dist, dense_rank, first_value, lag, last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
 };
-pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, lit, not};
+pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, grouping, lit, not};
 pub use functions::{concat, concat_ws, greatest, if_, least, pi, random};
 pub use functions::{
     current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date, microseconds,
@@ -46,7 +46,6 @@ pub use functions::{
 pub use json::{IntoJsonPath, JsonStep};
 pub(crate) use json::{JsonFunction, JsonPath};
 pub(crate) use letters::{CAPITALS, Letters, SEPARATORS, SMALL, separates};
-pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, grouping, lit, not};
 pub(crate) use members::Membership;
 pub(crate) use members::sealed as members_sealed;
 pub use members::{Members, MembersFor};
