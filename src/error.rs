@@ -71,6 +71,11 @@ pub enum ErrorKind {
     Io,
     /// A transaction was used after its end.
     Transaction,
+    /// A commit was on its way when the connection was lost or the deadline passed: either all of the transaction was kept or
+    /// none of it, and which is not known. Any other error of a transaction means that nothing was kept.
+    CommitUnknown,
+    /// A row was not as the write expected it; see `Update::expect_version` and `Update::or_conflict`.
+    Conflict,
     /// A defect in this crate: please report it.
     Internal,
 }

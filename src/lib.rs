@@ -38,7 +38,8 @@ pub mod danger;
 
 pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::db::{
-    Database, DatabaseBuilder, Mode, QueryText, ReadOnly, ReadOnlyReport, ReadWrite, RowStream, Transaction,
+    Database, DatabaseBuilder, Mode, QueryText, ReadOnly, ReadOnlyReport, ReadWrite, Retry, RowStream, Transaction,
+    TransactionOptions,
 };
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
@@ -69,7 +70,7 @@ pub use crate::query::{
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, Schema, TableSchema};
-pub use crate::statement::{HandleKind, StatementKind, TableAccess};
+pub use crate::statement::{HandleKind, Isolation, StatementKind, TableAccess};
 pub use crate::types::SqlType;
 pub use crate::value::{Interval, ToValue, Value};
 pub use secrecy::SecretString;

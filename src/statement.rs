@@ -26,6 +26,14 @@ pub enum StatementKind {
     Commit,
     /// A rollback.
     Rollback,
+    /// The start of a savepoint's scope.
+    Savepoint,
+    /// The end of a savepoint's scope that keeps what it did, for as long as the transaction does.
+    Release,
+    /// The end of a savepoint's scope that undoes what it did.
+    RollbackTo,
+    /// The taking of an advisory lock.
+    Lock,
 }
 
 impl StatementKind {
@@ -43,6 +51,10 @@ impl StatementKind {
             StatementKind::Begin => "BEGIN",
             StatementKind::Commit => "COMMIT",
             StatementKind::Rollback => "ROLLBACK",
+            StatementKind::Savepoint => "SAVEPOINT",
+            StatementKind::Release => "RELEASE SAVEPOINT",
+            StatementKind::RollbackTo => "ROLLBACK TO SAVEPOINT",
+            StatementKind::Lock => "LOCK",
         }
     }
 
@@ -50,6 +62,19 @@ impl StatementKind {
     pub const fn is_write(self) -> bool {
         matches!(self, StatementKind::Insert | StatementKind::Update | StatementKind::Delete | StatementKind::Raw)
     }
+}
+
+/// How far a transaction is kept apart from others that run at the same time; see
+/// [`TransactionOptions::isolation`](crate::TransactionOptions::isolation).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Each statement sees what was committed before it began.
+    ReadCommitted,
+    /// The whole transaction sees one state of the database.
+    RepeatableRead,
+    /// As if transactions ran one after another. A transaction for which that can't be had fails, and is to be run again.
+    Serializable,
 }
 
 /// Whether a handle can write.

@@ -49,7 +49,12 @@ pub(crate) async fn set_up(connection: &mut MySqlConnection, session: &Session) 
         connection.execute("SET SESSION TRANSACTION READ ONLY").await.map_err(error::setting_up)?;
     }
     if let Some(timeout) = session.statement_timeout {
-        set_deadline(connection, timeout).await.map_err(error::setting_up)?;
+        let version: String = sqlx::query_scalar("SELECT VERSION()")
+            .persistent(false)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(error::setting_up)?;
+        set_deadline(connection, Some(timeout), version.contains("MariaDB")).await.map_err(error::setting_up)?;
     }
     for (name, value) in &session.settings {
         let Some((_, statement)) = settings::MYSQL.iter().find(|(known, _)| known == name) else { continue };
@@ -59,15 +64,17 @@ pub(crate) async fn set_up(connection: &mut MySqlConnection, session: &Session) 
     Ok(())
 }
 
-/// MariaDB ends any statement, MySQL only a SELECT.
-async fn set_deadline(connection: &mut MySqlConnection, timeout: Duration) -> Result<(), sqlx::Error> {
-    let version: String = sqlx::query_scalar("SELECT VERSION()").persistent(false).fetch_one(&mut *connection).await?;
-    // Zero would mean no deadline on either.
-    let query = if version.contains("MariaDB") {
-        let seconds = timeout.as_secs_f64().clamp(0.001, 31_536_000.0);
+/// MariaDB ends any statement, MySQL only a SELECT. Zero means no deadline on either.
+pub(crate) async fn set_deadline(
+    connection: &mut MySqlConnection,
+    timeout: Option<Duration>,
+    is_mariadb: bool,
+) -> Result<(), sqlx::Error> {
+    let query = if is_mariadb {
+        let seconds = timeout.map_or(0.0, |timeout| timeout.as_secs_f64().clamp(0.001, 31_536_000.0));
         sqlx::query("SET SESSION max_statement_time = ?").bind(seconds)
     } else {
-        let milliseconds = timeout.as_millis().clamp(1, u32::MAX.into()) as u64;
+        let milliseconds = timeout.map_or(0, |timeout| timeout.as_millis().clamp(1, u32::MAX.into()) as u64);
         sqlx::query("SET SESSION max_execution_time = ?").bind(milliseconds)
     };
     query.persistent(false).execute(connection).await.map(drop)

@@ -1,5 +1,7 @@
 //! Opens a PostgreSQL session.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
@@ -59,11 +61,14 @@ fn startup_settings(session: &Session) -> Vec<(String, String)> {
         settings.push(("default_transaction_read_only", "on".to_owned()));
     }
     if let Some(timeout) = session.statement_timeout {
-        // Zero would mean no deadline.
-        let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
-        settings.push(("statement_timeout", format!("{milliseconds}ms")));
+        settings.push(("statement_timeout", milliseconds(timeout)));
     }
     settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A time as the server's settings take it. Zero would mean no deadline.
+pub(crate) fn milliseconds(timeout: Duration) -> String {
+    format!("{}ms", timeout.as_millis().clamp(1, i32::MAX as u128))
 }
 
 /// Every field that the driver fills from the environment is overwritten; what it can't forget is refused.

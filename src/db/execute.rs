@@ -1,17 +1,19 @@
 //! How a statement runs: hooks, a session, the driver, hooks again; and what happens when the caller goes away in between.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::driver::{BoxFuture, Connection, Control, Done, RowSink, Statement};
+use super::driver::{Begin, BoxFuture, Connection, Control, Done, RowSink, SAVEPOINT_ABORTED, Statement};
 use super::handle::{Core, Runner};
 use super::pool::{Manager, Pooled, pool_error};
 use super::prepare::Plan;
-use super::transaction::TransactionState;
+use super::transaction_state::{TransactionState, too_late};
 use crate::compile::CompiledQuery;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
@@ -31,6 +33,10 @@ pub(super) struct InFlight {
     entered: Entered,
     started: Instant,
     held: Option<Held>,
+    /// The transaction that it belongs to, also while that begins or ends.
+    transaction: Option<Arc<TransactionState>>,
+    /// COMMIT was sent, and its answer has not come.
+    committing: bool,
     /// The hooks' `after` while it runs. It outlives a caller who goes away in the middle of it: each hook is told once, and how
     /// the statement really ended.
     telling: Option<BoxFuture<'static, ()>>,
@@ -71,6 +77,7 @@ impl Drop for InFlight {
         if self.cx.is_some() {
             let message = "the statement was dropped before its end";
             let error = Error::new(ErrorKind::Cancelled, "statement.cancelled", message);
+            let error = if self.committing { commit_unknown(&error) } else { error };
             self.owe(outcome_of(&Err(error), self.started.elapsed()));
         }
         // Without a runtime nothing could have been waited for either.
@@ -83,13 +90,15 @@ impl Drop for InFlight {
 }
 
 /// What runs, beside the statement itself.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Care {
     /// In a read-only transaction of its own: raw SQL on a read-only handle.
     isolated: bool,
     /// Raw SQL: the session is set again before its next borrower.
     touches: bool,
     max_affected: Option<u64>,
+    /// What a write that finds no row is refused with.
+    conflict: Option<Error>,
 }
 
 impl Runner {
@@ -118,6 +127,7 @@ impl Runner {
             isolated: raw && self.core.kind == HandleKind::ReadOnly && self.transaction.is_none(),
             touches: raw && (self.core.kind == HandleKind::ReadOnly || !self.is_harmless_select(&plan)),
             max_affected: query.max_affected(),
+            conflict: plan.conflict(),
         };
         let mut flight = self.flight();
         if !self.core.hooks.is_empty() {
@@ -156,6 +166,8 @@ impl Runner {
             entered: Entered::default(),
             started: Instant::now(),
             held: None,
+            transaction: self.transaction.clone(),
+            committing: false,
             telling: None,
         }
     }
@@ -175,6 +187,7 @@ impl Runner {
             dialect: core.server.dialect,
             database: Arc::clone(&core.database),
             transaction: self.transaction.as_ref().map(|transaction| transaction.id),
+            attempt: self.transaction.as_ref().map_or(1, |transaction| transaction.attempt),
             refusal: None,
         }
     }
@@ -215,17 +228,22 @@ impl Runner {
         flight
     }
 
-    /// Begins a transaction on a session of the pool, with the hooks around it.
-    pub(super) async fn begin_session(&self, control: Control) -> Result<Object<Manager>> {
+    /// Begins a transaction on a session of the pool, with the first hooks around it. The flight is still owed its end, see
+    /// [`InFlight::finish_begin`].
+    pub(super) async fn begin_session(&self, begin: Begin) -> Result<InFlight> {
         let flight = self.control_flight(StatementKind::Begin).ask().await?;
         let mut flight = flight.take_session(None).await?;
-        let result = flight.control(control).await;
-        // The session stays with the flight meanwhile: should the caller go away, it is closed, and so rolled back.
-        flight.tell(outcome_of(&result, flight.started.elapsed())).await;
-        result?;
-        match flight.held.take() {
-            Some(Held::Pooled(object)) => Ok(object),
-            _ => Err(Error::internal("transaction.session")),
+        let result = flight.control(Control::Begin(begin)).await;
+        let outcome = outcome_of(&result, flight.started.elapsed());
+        match result {
+            Ok(_) => {
+                flight.owe(outcome);
+                Ok(flight)
+            }
+            Err(error) => {
+                flight.end(outcome).await;
+                Err(error)
+            }
         }
     }
 
@@ -248,10 +266,42 @@ impl Runner {
             flight.end(outcome).await;
             return Err(error.clone());
         }
+        let commits = control == Control::Commit;
+        let result = flight.control(control).await;
+        flight.release_locks().await;
+        let outcome = outcome_of(&result, flight.started.elapsed());
+        let actions = match &self.transaction {
+            Some(transaction) if commits && result.is_ok() => transaction.take_actions(),
+            _ => Vec::new(),
+        };
+        // The session is free before anything else, so that an action may wait for one.
+        drop(flight.held.take());
+        // Nothing is waited for between the commit and its actions, so that a caller who goes away takes none with it.
+        for action in actions {
+            if std::panic::catch_unwind(AssertUnwindSafe(action)).is_err() {
+                tracing::error!(target: "portcullis::transaction", "an action after a commit panicked; the commit stands");
+            }
+        }
+        flight.end(outcome).await;
+        result.and_then(|_| refusal.map_or(Ok(()), Err))
+    }
+
+    /// Sets a savepoint, or ends its scope, with the hooks around it. The end that undoes is reached even when a hook refuses it.
+    pub(super) async fn control_savepoint(&self, kind: StatementKind, control: Control) -> Result<()> {
+        let mut flight = self.control_flight(kind);
+        let refusal = flight.before().await.err();
+        if let Some(error) = &refusal
+            && kind != StatementKind::RollbackTo
+        {
+            let outcome = Outcome::not_sent(error.clone(), flight.started.elapsed());
+            flight.end(outcome).await;
+            return Err(error.clone());
+        }
+        let mut flight = flight.take_session(self.transaction.as_deref()).await?;
         let result = flight.control(control).await;
         let outcome = outcome_of(&result, flight.started.elapsed());
         flight.end(outcome).await;
-        result.and_then(|_| refusal.map_or(Ok(()), Err))
+        result.map(drop)
     }
 }
 
@@ -297,6 +347,14 @@ impl InFlight {
         }
     }
 
+    /// Takes the session of a transaction that has begun.
+    pub(super) fn take_begun(&mut self) -> Result<Object<Manager>> {
+        match self.held.take() {
+            Some(Held::Pooled(object)) => Ok(object),
+            _ => Err(Error::internal("transaction.session")),
+        }
+    }
+
     /// Runs the statement and ends the flight.
     pub(super) async fn run(
         mut self,
@@ -305,43 +363,98 @@ impl InFlight {
         sink: Box<dyn RowSink>,
     ) -> Result<(Box<dyn RowSink>, Done)> {
         let in_transaction = matches!(self.held, Some(Held::Transaction(_)));
-        let limit = self.core.statement_timeout;
-        let mut left_open = false;
-        let result = match self.held.as_mut().and_then(Held::pooled) {
+        let limit = self.limit();
+        let mut own = Own::None;
+        let mut result = match self.held.as_mut().and_then(Held::pooled) {
             Some(pooled) => {
                 pooled.touched |= care.touches;
-                let work = drive(&mut *pooled.connection, statement, care, in_transaction, &mut left_open, sink);
+                let work = drive(&mut *pooled.connection, statement, &care, in_transaction, &mut own, sink);
                 with_deadline(limit, work).await
             }
             None => Err(lost()),
         };
+        if own == Own::Committing
+            && let Err(error) = &result
+            && error.code() == DEADLINE
+        {
+            result = Err(commit_unknown(error));
+        }
         let broken = self.held.as_mut().and_then(Held::pooled).is_none_or(|pooled| !pooled.connection.is_open());
         if broken && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect) {
             self.core.pool.manager().suspect_idle();
         }
         // A deadline dropped the driver in mid-flight; a write beyond its limit takes its transaction with it.
-        let unusable = result
-            .as_ref()
-            .is_err_and(|error| error.code() == DEADLINE || (in_transaction && error.kind() == ErrorKind::TooManyRows));
-        if broken || unusable || left_open {
+        let unusable = result.as_ref().is_err_and(|error| {
+            matches!(error.code(), DEADLINE | TRANSACTION_DEADLINE)
+                || (in_transaction && error.kind() == ErrorKind::TooManyRows)
+        });
+        if broken || unusable || own != Own::None {
             self.discard_session();
         }
         let counts = result.as_ref().map(|(_, done)| *done).map_err(Clone::clone);
+        if let Some(transaction) = &self.transaction {
+            transaction.note(counts.as_ref().err());
+        }
         let outcome = outcome_of(&counts, self.started.elapsed());
         self.end(outcome).await;
         result
     }
 
-    /// Begins, commits or rolls back on the session, which is closed when that fails.
+    /// Begins, ends or commits on the session, which is closed when that fails.
     async fn control(&mut self, control: Control) -> Result<Done> {
-        let result = match self.held.as_mut().and_then(Held::pooled) {
-            Some(pooled) => with_deadline(self.core.statement_timeout, pooled.connection.control(control)).await,
-            None => Err(lost()),
+        self.committing = control == Control::Commit;
+        // A commit is not cut short by the transaction's own deadline: its outcome would not be known.
+        let limit = match (&control, self.limit()) {
+            (Control::Commit | Control::Rollback, limit) => Limit { transaction: None, ..limit },
+            (_, limit) => limit,
         };
-        if result.is_err() {
-            self.discard_session();
+        let result = match self.held.as_mut().and_then(Held::pooled) {
+            Some(pooled) if pooled.connection.is_open() => {
+                let result = with_deadline(limit, pooled.connection.control(control)).await;
+                match result {
+                    Err(error) if self.committing => Err(commit_error(error, pooled.connection.is_open())),
+                    result => result,
+                }
+            }
+            _ => Err(lost()),
+        };
+        self.committing = false;
+        if let Err(error) = &result {
+            if error.kind() == ErrorKind::Connect {
+                self.core.pool.manager().suspect_idle();
+            }
+            if error.code() != SAVEPOINT_ABORTED {
+                self.discard_session();
+            }
+        }
+        if let Some(transaction) = &self.transaction {
+            transaction.note(result.as_ref().err());
         }
         result.map(|()| Done::default())
+    }
+
+    /// Gives up the advisory locks that the database keeps beyond a transaction; a session that can't is closed, which does too.
+    async fn release_locks(&mut self) {
+        let locked = self.transaction.as_ref().is_some_and(|transaction| transaction.locked.load(Ordering::SeqCst));
+        if !locked {
+            return;
+        }
+        let limit = Limit { transaction: None, ..self.limit() };
+        let released = match self.held.as_mut().and_then(Held::pooled) {
+            Some(pooled) => with_deadline(limit, pooled.connection.release_locks()).await,
+            None => return,
+        };
+        if released.is_err() {
+            self.discard_session();
+        }
+    }
+
+    fn limit(&self) -> Limit {
+        let own = self.transaction.as_ref().and_then(|transaction| transaction.statement_timeout);
+        Limit {
+            statement: own.or(self.core.statement_timeout),
+            transaction: self.transaction.as_ref().and_then(|transaction| transaction.deadline()),
+        }
     }
 
     fn discard_session(&mut self) {
@@ -359,6 +472,11 @@ impl InFlight {
     /// Tells the hooks how it ended.
     async fn tell(&mut self, outcome: Outcome) {
         self.owe(outcome);
+        self.tell_owed().await;
+    }
+
+    /// Tells the hooks what is owed to them.
+    pub(super) async fn tell_owed(&mut self) {
         if let Some(telling) = &mut self.telling {
             telling.as_mut().await;
         }
@@ -379,26 +497,51 @@ impl InFlight {
 }
 
 const DEADLINE: &str = "statement.deadline";
+const TRANSACTION_DEADLINE: &str = "transaction.timeout";
 
-/// The client's own deadline, a little after the server's.
-async fn with_deadline<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>>) -> Result<T> {
-    match limit {
-        None => work.await,
-        Some(limit) => tokio::time::timeout(limit.saturating_add(GRACE), work).await.unwrap_or_else(|_| {
-            let message = "the database did not answer by the deadline; whether a write took effect is not known";
-            Err(Error::new(ErrorKind::Timeout, DEADLINE, message))
-        }),
-    }
+/// How long the client waits.
+#[derive(Clone, Copy)]
+struct Limit {
+    /// The server's own limit.
+    statement: Option<Duration>,
+    /// The end of the whole transaction.
+    transaction: Option<Instant>,
 }
 
-/// Runs the statement, in a transaction of its own where that is called for. `left_open` is set while that one is open: a
-/// session on which it could not be ended must not be used again.
+/// The client's own deadline, a little after the server's, and the transaction's.
+async fn with_deadline<T>(limit: Limit, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let own = limit.statement.and_then(|limit| Instant::now().checked_add(limit.saturating_add(GRACE)));
+    let (until, of_transaction) = match (own, limit.transaction) {
+        (None, None) => return work.await,
+        (Some(own), Some(transaction)) if own < transaction => (own, false),
+        (_, Some(transaction)) => (transaction, true),
+        (Some(own), None) => (own, false),
+    };
+    tokio::time::timeout_at(until.into(), work).await.unwrap_or_else(|_| {
+        if of_transaction {
+            return Err(too_late());
+        }
+        let message = "the database did not answer by the deadline; whether a write took effect is not known";
+        Err(Error::new(ErrorKind::Timeout, DEADLINE, message))
+    })
+}
+
+/// How far a transaction of the executor's own is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    None,
+    Open,
+    Committing,
+}
+
+/// Runs the statement, in a transaction of its own where that is called for. `own` says how far that is: a session on which it
+/// could not be ended must not be used again.
 async fn drive(
     connection: &mut dyn Connection,
     statement: &Statement,
-    care: Care,
+    care: &Care,
     in_transaction: bool,
-    left_open: &mut bool,
+    own: &mut Own,
     sink: Box<dyn RowSink>,
 ) -> Result<(Box<dyn RowSink>, Done)> {
     let own_transaction = !in_transaction && (care.isolated || care.max_affected.is_some());
@@ -407,31 +550,59 @@ async fn drive(
         check_affected(care, done)?;
         return Ok((sink, done));
     }
-    *left_open = true;
-    connection.control(Control::Begin { read_only: care.isolated }).await?;
+    *own = Own::Open;
+    connection.control(Control::Begin(Begin::plain(care.isolated))).await?;
     let result = connection.run(statement, sink).await.and_then(|(sink, done)| {
         check_affected(care, done)?;
         Ok((sink, done))
     });
-    let commit = !care.isolated && result.is_ok();
-    let ended = connection.control(if commit { Control::Commit } else { Control::Rollback }).await;
-    *left_open = ended.is_err();
+    let commit = !care.isolated && result.is_ok() && connection.is_open();
+    let ended = if commit {
+        *own = Own::Committing;
+        let ended = connection.control(Control::Commit).await;
+        ended.map_err(|error| commit_error(error, connection.is_open()))
+    } else {
+        connection.control(Control::Rollback).await
+    };
+    *own = if ended.is_err() { Own::Open } else { Own::None };
     // The statement's own error says more than that of the rollback after it.
     let finished = result?;
     ended?;
     Ok(finished)
 }
 
-fn check_affected(care: Care, done: Done) -> Result<()> {
-    match care.max_affected {
-        Some(most) if done.affected > most => {
-            let message = format!(
-                "the write touched {} rows and `max_affected` allows {most}; it was rolled back, with its transaction if it had one",
-                done.affected
-            );
-            Err(Error::new(ErrorKind::TooManyRows, "write.max_affected", message))
-        }
+fn check_affected(care: &Care, done: Done) -> Result<()> {
+    if let Some(most) = care.max_affected
+        && done.affected > most
+    {
+        let message = format!(
+            "the write touched {} rows and `max_affected` allows {most}; it was rolled back, with its transaction if it had one",
+            done.affected
+        );
+        return Err(Error::new(ErrorKind::TooManyRows, "write.max_affected", message));
+    }
+    match &care.conflict {
+        Some(conflict) if done.affected == 0 => Err(conflict.clone()),
         _ => Ok(()),
+    }
+}
+
+/// What a failed commit means. Where the database has answered, it has kept nothing; where the session broke or the answer did not
+/// come in time, nobody knows. The exceptions: a transaction that was rolled back before its commit, a session that the server had
+/// closed before, and a disk that failed under SQLite, whose journal may hold the commit all the same.
+fn commit_error(error: Error, still_open: bool) -> Error {
+    let answered = still_open || error.kind() == ErrorKind::Transaction || error.code() == "timeout.idle";
+    let uncertain = matches!(error.code(), DEADLINE | "db.io" | "db.corrupt");
+    if answered && !uncertain { error } else { commit_unknown(&error) }
+}
+
+fn commit_unknown(cause: &Error) -> Error {
+    let message = "the commit was on its way and its answer did not come: either all of the transaction was kept or none of it; look for \
+         what it wrote before running it again";
+    let error = Error::new(ErrorKind::CommitUnknown, "transaction.commit_unknown", message).with_source(cause.clone());
+    match cause.sqlstate() {
+        Some(sqlstate) => error.with_sqlstate(sqlstate),
+        None => error,
     }
 }
 
@@ -447,7 +618,7 @@ fn outcome_of(result: &Result<Done>, elapsed: Duration) -> Outcome {
         }
         Err(error) => {
             let kind = match error.kind() {
-                ErrorKind::Timeout | ErrorKind::Cancelled => OutcomeKind::Cancelled,
+                ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::CommitUnknown => OutcomeKind::Cancelled,
                 _ => OutcomeKind::Failed,
             };
             Outcome { kind, rows: 0, affected: 0, elapsed, error: Some(error.clone()) }

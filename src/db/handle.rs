@@ -10,7 +10,7 @@ use super::builder::DatabaseBuilder;
 use super::catalog::RecentReads;
 use super::driver::{Connection, Server};
 use super::pool::Pool;
-use super::transaction::TransactionState;
+use super::transaction_state::TransactionState;
 use crate::conn::Dsn;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};

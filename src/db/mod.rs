@@ -12,12 +12,18 @@ mod terminals;
 mod raw;
 mod writes;
 mod stream;
+mod transaction_options;
+mod retry;
+mod transaction_state;
 mod transaction;
+mod scoped;
 mod privileges;
 
 pub use builder::DatabaseBuilder;
 pub use handle::{Database, Mode, ReadOnly, ReadWrite};
 pub use privileges::ReadOnlyReport;
+pub use retry::Retry;
 pub use stream::RowStream;
 pub use terminals::QueryText;
 pub use transaction::Transaction;
+pub use transaction_options::TransactionOptions;

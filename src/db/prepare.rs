@@ -36,6 +36,14 @@ impl Plan<'_> {
         }
     }
 
+    /// What a write that finds no row is refused with.
+    pub(super) fn conflict(&self) -> Option<Error> {
+        match self {
+            Plan::Write(write) => write.conflict.clone().map(|error| error.at(write.location)),
+            _ => None,
+        }
+    }
+
     /// A failure in the words of the plan: PostgreSQL doesn't say which table it lacks.
     pub(super) fn explain(&self, error: Error) -> Error {
         let tables = self.tables();
@@ -233,8 +241,12 @@ impl Runner {
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
     pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
         let core = &self.core;
+        let handle = match &self.transaction {
+            Some(transaction) if transaction.read_only => HandleKind::ReadOnly,
+            _ => core.kind,
+        };
         if let Plan::Raw(text) = plan
-            && core.kind == HandleKind::ReadWrite
+            && handle == HandleKind::ReadWrite
         {
             check_transaction(text.sql.as_str(), core.server.dialect, self.transaction.is_some())?;
         }
@@ -242,7 +254,7 @@ impl Runner {
         let mut refreshed = false;
         for _ in 0..MAX_READS {
             let schema = core.schema();
-            let error = match compile_plan(plan, &schema, &core.policy, core.kind, target) {
+            let error = match compile_plan(plan, &schema, &core.policy, handle, target) {
                 Ok(compiled) => return Ok(compiled),
                 Err(error) => error,
             };

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool::managed::Object;
-use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
 use super::driver::Control;
+use super::execute::InFlight;
 use super::handle::{Database, Mode, ReadOnly, ReadWrite, Runner};
-use super::pool::Manager;
-use crate::error::{Error, ErrorKind, Result};
+use super::transaction_options::TransactionOptions;
+use super::transaction_state::TransactionState;
+use crate::error::{Error, Result};
 use crate::query::{Delete, Frame, Insert, IntoTable, RawSource, RawSql, Update};
 use crate::statement::StatementKind;
 
@@ -37,80 +36,101 @@ use crate::statement::StatementKind;
 #[must_use = "a transaction that is dropped at once rolls back"]
 pub struct Transaction<M: Mode> {
     runner: Arc<Runner>,
-    /// `commit` or `rollback` has taken over.
+    /// `commit` or `rollback` has taken over, or another value is the one that ends it.
     ended: bool,
+    /// The savepoint within which this value was given out; 0 for none.
+    scope: u32,
     mode: PhantomData<fn() -> M>,
 }
 
-pub(super) struct TransactionState {
-    pub(super) id: Uuid,
-    /// Empty once the transaction ended.
-    session: Arc<Mutex<Option<Object<Manager>>>>,
-    /// What it holds must not be committed.
-    lost: AtomicBool,
-}
-
-impl TransactionState {
-    /// Takes the session out, so that the transaction can be ended.
-    pub(super) async fn take(&self) -> Result<Object<Manager>> {
-        self.hold().await?.take().ok_or_else(|| Error::internal("transaction.hold"))
-    }
-
-    /// Closes the session, if it is still there: the database rolls back.
-    pub(super) fn discard(&self) {
-        if let Ok(mut session) = self.session.try_lock()
-            && let Some(object) = session.take()
-        {
-            drop(Object::take(object));
-        }
-    }
-
-    /// Lets nothing more happen in the transaction but its rollback.
-    pub(super) fn lose(&self) {
-        self.lost.store(true, Ordering::SeqCst);
-        self.discard();
-    }
-
-    /// The transaction's session, for one statement; statements of one transaction wait for each other.
-    pub(super) async fn hold(&self) -> Result<OwnedMutexGuard<Option<Object<Manager>>>> {
-        let mut guard = Arc::clone(&self.session).lock_owned().await;
-        if self.lost.load(Ordering::SeqCst) {
-            drop(guard.take().map(Object::take));
-        }
-        if guard.is_none() {
-            let message = "the transaction has ended; begin a new one";
-            return Err(Error::new(ErrorKind::Transaction, "transaction.ended", message));
-        }
-        Ok(guard)
-    }
-}
-
 impl<M: Mode> Database<M> {
-    /// Begins a transaction; on a read-only handle a read-only one.
+    /// Begins a transaction with the database's defaults; on a read-only handle a read-only one. [`transaction`](Database::transaction) runs
+    /// a closure in one, which can't forget its end.
     ///
     /// # Errors
     ///
     /// A hook's refusal, or what the pool and the database give.
     pub async fn begin(&self) -> Result<Transaction<M>> {
-        Transaction::begin(&self.runner).await
+        Transaction::begin(&self.runner, &TransactionOptions::new(), 1).await
+    }
+
+    /// Begins a transaction as `options` say.
+    ///
+    /// ```
+    /// use portcullis::{Database, ErrorKind, ReadWrite, TransactionOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> portcullis::Result<()> {
+    /// let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
+    /// db.sql("CREATE TABLE t (id integer PRIMARY KEY)").execute().await?;
+    /// let tx = db.begin_with(TransactionOptions::new().read_only()).await?;
+    /// assert_eq!(tx.table("t").count().await?, 0);
+    /// let refused = tx.insert("t").columns(["id"]).row([1]).execute().await;
+    /// assert_eq!(refused.unwrap_err().kind(), ErrorKind::Policy);
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Database::begin), and [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an option that the database lacks.
+    pub async fn begin_with(&self, options: TransactionOptions) -> Result<Transaction<M>> {
+        Transaction::begin(&self.runner, &options, 1).await
+    }
+}
+
+/// A transaction that has begun and of which the hooks have not all been told. Dropping it, as a caller who goes away does, tells
+/// them the rest first and then of the rollback.
+struct Begun<M: Mode> {
+    flight: Option<InFlight>,
+    transaction: Option<Transaction<M>>,
+}
+
+impl<M: Mode> Drop for Begun<M> {
+    fn drop(&mut self) {
+        let (Some(mut flight), Some(transaction)) = (self.flight.take(), self.transaction.take()) else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                flight.tell_owed().await;
+                drop(transaction);
+            });
+        }
     }
 }
 
 impl<M: Mode> Transaction<M> {
-    pub(super) async fn begin(outside: &Runner) -> Result<Transaction<M>> {
-        let state = TransactionState { id: Uuid::now_v7(), session: Arc::default(), lost: AtomicBool::new(false) };
-        let mut runner = Runner {
-            core: Arc::clone(&outside.core),
-            subject: outside.subject.clone(),
-            transaction: Some(Arc::new(state)),
-        };
-        let object = runner.begin_session(Control::Begin { read_only: M::KIND == ReadOnly::KIND }).await?;
-        // Nothing is waited for from here on: a session in mid-transaction would go back into the pool.
-        if let Some(state) = &mut runner.transaction {
-            let session = Arc::new(Mutex::new(Some(object)));
-            *state = Arc::new(TransactionState { id: state.id, session, lost: AtomicBool::new(false) });
+    pub(super) async fn begin(outside: &Runner, options: &TransactionOptions, attempt: u32) -> Result<Transaction<M>> {
+        let core = &outside.core;
+        let read_only = M::KIND == ReadOnly::KIND || options.is_read_only();
+        let begin = options.begin(read_only, core.statement_timeout, core.server.dialect)?;
+        let state = Arc::new(TransactionState::new(attempt, read_only, begin.statement_timeout, options.limit()));
+        let runner =
+            Runner { core: Arc::clone(core), subject: outside.subject.clone(), transaction: Some(Arc::clone(&state)) };
+        let mut flight = runner.begin_session(begin).await?;
+        // Nothing is waited for until the session has its place: in mid-transaction it would go back into the pool.
+        state.fill(flight.take_begun()?)?;
+        TransactionState::watch(&state);
+        let transaction = Transaction { runner: Arc::new(runner), ended: false, scope: 0, mode: PhantomData };
+        let mut begun = Begun { flight: Some(flight), transaction: Some(transaction) };
+        if let Some(flight) = &mut begun.flight {
+            flight.tell_owed().await;
         }
-        Ok(Transaction { runner: Arc::new(runner), ended: false, mode: PhantomData })
+        begun.flight = None;
+        begun.transaction.take().ok_or_else(|| Error::internal("transaction.begun"))
+    }
+
+    /// The same transaction for a savepoint's closure.
+    pub(super) fn within(&self, scope: u32) -> Transaction<M> {
+        Transaction { runner: Arc::clone(&self.runner), ended: true, scope, mode: PhantomData }
+    }
+
+    pub(super) fn scope(&self) -> u32 {
+        self.scope
+    }
+
+    pub(super) fn state(&self) -> Result<&Arc<TransactionState>> {
+        self.runner.transaction.as_ref().ok_or_else(|| Error::internal("transaction.state"))
     }
 
     /// What statements of the transaction run on.
@@ -127,7 +147,7 @@ impl<M: Mode> Transaction<M> {
     }
 
     /// Raw SQL within the transaction; see [`Database::sql`]. What begins or ends a transaction is refused, and on MySQL and
-    /// MariaDB what commits by itself, such as CREATE TABLE; savepoints are not. A procedure that commits there is not seen.
+    /// MariaDB what commits by itself, such as CREATE TABLE; savepoints are not, but [`savepoint`](Transaction::savepoint) is better. A procedure that commits there is not seen.
     #[track_caller]
     pub fn sql(&self, sql: &'static str) -> RawSql {
         RawSql::new(RawSource::Fixed(sql), Some(self.runner.origin()))
@@ -138,12 +158,47 @@ impl<M: Mode> Transaction<M> {
         self.runner.transaction.as_ref().map(|state| state.id).unwrap_or_default()
     }
 
+    /// Which try this is, from 1; see [`Database::transaction_retry`].
+    pub fn attempt(&self) -> u32 {
+        self.runner.transaction.as_ref().map_or(1, |state| state.attempt)
+    }
+
+    /// Runs `action` when the transaction has been committed, in the order in which they were asked for; not when it is rolled back, nor when it
+    /// is not known whether it was committed. One that was asked for within a savepoint that was rolled back is forgotten.
+    ///
+    /// It runs before `commit` returns and should be short: to send a mail, spawn a task. A panic in it is logged, at `ERROR` with target
+    /// `portcullis::transaction`, and changes nothing.
+    ///
+    /// ```
+    /// use portcullis::{Database, ReadWrite};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> portcullis::Result<()> {
+    /// let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
+    /// db.sql("CREATE TABLE orders (id integer)").execute().await?;
+    /// let (sender, news) = std::sync::mpsc::channel();
+    /// db.transaction(async |tx| -> portcullis::Result<()> {
+    ///     tx.insert("orders").columns(["id"]).row([7]).execute().await?;
+    ///     tx.after_commit(move || drop(sender.send("order 7 is in")));
+    ///     Ok(())
+    /// })
+    /// .await?;
+    /// assert_eq!(news.recv(), Ok("order 7 is in"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after_commit(&self, action: impl FnOnce() + Send + 'static) {
+        if let Ok(state) = self.state() {
+            state.after_commit(Box::new(action));
+        }
+    }
+
     /// Commits.
     ///
     /// # Errors
     ///
-    /// What the database gives; [`ErrorKind::Transaction`] when the session was lost, and so all was rolled back. A hook that
-    /// refuses the commit rolls back too.
+    /// What the database gives, and [`ErrorKind::Transaction`](crate::ErrorKind::Transaction) when the session was lost: nothing was kept then. A hook that
+    /// refuses the commit rolls back too. Only [`ErrorKind::CommitUnknown`](crate::ErrorKind::CommitUnknown) leaves open what happened.
     pub async fn commit(self) -> Result<()> {
         self.end(StatementKind::Commit, Control::Commit).await
     }
@@ -158,7 +213,7 @@ impl<M: Mode> Transaction<M> {
     }
 
     async fn end(mut self, kind: StatementKind, control: Control) -> Result<()> {
-        let Some(state) = self.runner.transaction.clone() else { return Err(Error::internal("transaction.state")) };
+        let state = Arc::clone(self.state()?);
         let taken = state.take().await;
         self.ended = true;
         match taken {
@@ -192,10 +247,10 @@ impl Transaction<ReadWrite> {
 impl<M: Mode> Drop for Transaction<M> {
     /// Rolls back by closing the session, and lets the hooks see a rollback.
     fn drop(&mut self) {
-        let Some(state) = self.runner.transaction.clone() else { return };
         if self.ended {
             return;
         }
+        let Some(state) = self.runner.transaction.clone() else { return };
         let runner = Arc::clone(&self.runner);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {

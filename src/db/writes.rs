@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::handle::{ReadWrite, Runner};
 use super::prepare::{Plan, compile_plan};
 use super::terminals::QueryText;
-use super::transaction::{Transaction, TransactionState};
+use super::transaction::Transaction;
+use super::transaction_options::TransactionOptions;
+use super::transaction_state::TransactionState;
 use crate::compile::Target;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
@@ -55,7 +57,7 @@ impl Insert {
 
 /// The same insert in parts of at most `most` rows.
 fn split(write: Write, most: usize) -> Vec<Write> {
-    let Write { table, kind, mistakes, location, max_affected, origin } = write;
+    let Write { table, kind, mistakes, location, max_affected, origin, conflict } = write;
     let WriteKind::Insert { columns, rows } = kind else { return Vec::new() };
     let mut parts = Vec::with_capacity(rows.len() / most + 1);
     let mut rows = rows.into_iter();
@@ -71,6 +73,7 @@ fn split(write: Write, most: usize) -> Vec<Write> {
             location,
             max_affected,
             origin: origin.clone(),
+            conflict: conflict.clone(),
         });
     }
 }
@@ -87,7 +90,7 @@ async fn in_transaction(runner: &Arc<Runner>, parts: Vec<Write>) -> Result<u64> 
         half.sent = false;
         return Ok(total);
     }
-    let transaction = Transaction::<ReadWrite>::begin(runner).await?;
+    let transaction = Transaction::<ReadWrite>::begin(runner, &TransactionOptions::new(), 1).await?;
     for part in &parts {
         match run_on(transaction.runner(), part).await {
             Ok(count) => total += count,

@@ -55,6 +55,7 @@ pub struct QueryContext {
     pub(crate) dialect: Dialect,
     pub(crate) database: Arc<str>,
     pub(crate) transaction: Option<Uuid>,
+    pub(crate) attempt: u32,
     pub(crate) refusal: Option<Error>,
 }
 
@@ -119,6 +120,12 @@ impl QueryContext {
         self.transaction
     }
 
+    /// Which try of its transaction the statement belongs to, from 1; more than 1 only under `Database::transaction_retry`. Each try is
+    /// a transaction with an id of its own.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
     /// Why the guard has refused the statement already; such a statement is never sent, whatever the hooks say.
     pub fn refusal(&self) -> Option<&Error> {
         self.refusal.as_ref()
@@ -158,6 +165,7 @@ impl QueryContext {
             dialect: Dialect::Postgres,
             database: "shop".into(),
             transaction: None,
+            attempt: 1,
             refusal: None,
         }
     }

@@ -16,7 +16,7 @@ pub enum OutcomeKind {
     Throttled,
     /// The database or the connection failed.
     Failed,
-    /// The caller dropped it, or its deadline passed. Whether a write took effect is not known.
+    /// The caller dropped it, its deadline passed, or the connection was lost during a commit. Whether a write took effect is not known.
     Cancelled,
 }
 

@@ -202,8 +202,12 @@ impl fmt::Debug for RateLimitLayer {
 impl Statements {
     fn counts(self, kind: StatementKind) -> bool {
         match kind {
-            StatementKind::Catalog | StatementKind::Commit | StatementKind::Rollback => false,
-            StatementKind::Begin => self == Statements::All,
+            StatementKind::Catalog
+            | StatementKind::Commit
+            | StatementKind::Rollback
+            | StatementKind::Release
+            | StatementKind::RollbackTo => false,
+            StatementKind::Begin | StatementKind::Savepoint | StatementKind::Lock => self == Statements::All,
             _ => match self {
                 Statements::All => true,
                 Statements::Reads => !kind.is_write(),
@@ -591,17 +595,23 @@ mod tests {
     fn reads_and_writes_can_be_limited_apart_and_ends_of_transactions_never() {
         use StatementKind::*;
         let counted = |only: Statements| -> Vec<StatementKind> {
-            [Select, Insert, Update, Delete, RawSelect, Raw, Catalog, Explain, Begin, Commit, Rollback]
-                .into_iter()
-                .filter(|kind| {
-                    let (layer, _) = layer([RateLimit::named("rule").only(only).quota(0, SECOND)]);
-                    ask(&layer, &QueryContext::sample(*kind)).is_err()
-                })
-                .collect()
+            [
+                Select, Insert, Update, Delete, RawSelect, Raw, Catalog, Explain, Begin, Commit, Rollback, Savepoint,
+                Release, RollbackTo, Lock,
+            ]
+            .into_iter()
+            .filter(|kind| {
+                let (layer, _) = layer([RateLimit::named("rule").only(only).quota(0, SECOND)]);
+                ask(&layer, &QueryContext::sample(*kind)).is_err()
+            })
+            .collect()
         };
         assert_eq!(counted(Statements::Reads), [Select, RawSelect, Explain]);
         assert_eq!(counted(Statements::Writes), [Insert, Update, Delete, Raw]);
-        assert_eq!(counted(Statements::All), [Select, Insert, Update, Delete, RawSelect, Raw, Explain, Begin]);
+        assert_eq!(
+            counted(Statements::All),
+            [Select, Insert, Update, Delete, RawSelect, Raw, Explain, Begin, Savepoint, Lock]
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Write {
     pub(crate) location: &'static Location<'static>,
     pub(crate) max_affected: Option<u64>,
     pub(crate) origin: Origin,
+    /// What finding no row is.
+    pub(crate) conflict: Option<Error>,
 }
 
 #[derive(Clone)]
@@ -38,6 +40,7 @@ impl Write {
             location: Location::caller(),
             max_affected: None,
             origin,
+            conflict: None,
         }
     }
 

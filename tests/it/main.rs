@@ -27,5 +27,6 @@ mod servers;
 mod source_rules;
 mod support;
 mod tls;
+mod transactions;
 mod types;
 mod write_text;

@@ -49,9 +49,12 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Result;
+use crate::ident::Ident;
 use crate::row::{Cell, Columns};
+use crate::statement::Isolation;
 use crate::value::Bind;
 
 /// A boxed future, as the drivers' and the hooks' object-safe traits return it.
@@ -119,16 +122,70 @@ pub(crate) trait RowSink: Send {
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
-/// Transaction control. The text of each is fixed in the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Transaction control. The text of each is fixed in the driver, but for a savepoint's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Control {
-    /// Starts a transaction; a read-only one is so by the database's own means, and has its snapshot taken.
-    Begin { read_only: bool },
+    /// Starts a transaction.
+    Begin(Begin),
     /// Commits.
     Commit,
     /// Rolls back.
     Rollback,
+    /// Sets a savepoint.
+    Savepoint(SavepointName),
+    /// Gives up a savepoint and keeps what came after it. When a statement after it has failed, on a database that then refuses
+    /// the rest, everything after it is undone instead: [`SAVEPOINT_ABORTED`].
+    Release(SavepointName),
+    /// Undoes what came after a savepoint, and gives it up.
+    RollbackTo(SavepointName),
 }
+
+/// The code of an error that leaves the transaction itself usable.
+pub(crate) const SAVEPOINT_ABORTED: &str = "savepoint.aborted";
+
+/// How a transaction starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Begin {
+    /// Read-only by the database's own means, with its snapshot taken at once.
+    pub(crate) read_only: bool,
+    /// The database's default when there is none.
+    pub(crate) isolation: Option<Isolation>,
+    /// Constraints that can be checked at the commit are.
+    pub(crate) defer_constraints: bool,
+    /// The deadline of its statements, in place of the session's. It ends with the transaction.
+    pub(crate) statement_timeout: Option<Duration>,
+}
+
+impl Begin {
+    /// A transaction with the database's defaults.
+    pub(crate) fn plain(read_only: bool) -> Begin {
+        Begin { read_only, ..Begin::default() }
+    }
+}
+
+/// The name of a savepoint on the wire. Databases differ in what they take for the same name (MariaDB folds case and accents) and in
+/// what a second one of a name does to the first, so each has a number of its own in front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SavepointName(String);
+
+impl SavepointName {
+    /// The caller's name follows the number where it is plain and short, for whoever reads the server's log.
+    pub(crate) fn new(number: u32, name: &Ident) -> SavepointName {
+        let name = name.as_str();
+        let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        SavepointName(if plain { format!("portcullis_{number}_{name}") } else { format!("portcullis_{number}") })
+    }
+
+    /// The name holds letters, digits and underscores only, so it needs no quotes.
+    pub(crate) fn text(&self, verb: &'static str) -> Arc<str> {
+        format!("{verb} {}", self.0).into()
+    }
+}
+
+/// SQL: the SQL standard's words, which all four databases take.
+pub(crate) const SAVEPOINT: &str = "SAVEPOINT";
+pub(crate) const RELEASE: &str = "RELEASE SAVEPOINT";
+pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT";
 
 /// What a new session is told: read-only by the database's own switch, deadlines, settings of the handle.
 #[derive(Debug, Clone)]
@@ -166,13 +223,17 @@ pub(crate) trait Connection: Send {
         statement: &'a Statement,
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<(Box<dyn RowSink>, Done)>>;
-    /// Begins, commits or rolls back.
+    /// Begins, commits or rolls back, also to a savepoint.
     fn control(&mut self, control: Control) -> BoxFuture<'_, Result<()>>;
     /// Asks the server for a sign of life.
     fn ping(&mut self) -> BoxFuture<'_, Result<()>>;
     /// Brings the session back to what `Session` asked for, read-only switch included, after raw SQL may have changed it.
     /// `Ok(false)` says that this driver can't, and the session must be closed.
     fn reset(&mut self) -> BoxFuture<'_, Result<bool>>;
+    /// Gives up the advisory locks that outlive a transaction, where the database has such.
+    fn release_locks(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
     /// Says again that the session is read-only: one round trip, before the next borrower of a session that ran raw SQL.
     fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>>;
     /// False once the session is known to be broken.

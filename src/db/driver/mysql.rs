@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::mysql::{MySql, MySqlConnection};
 use sqlx::{AssertSqlSafe, Column, Connection as _, Executor, Row, SqlSafeStr, SqlStr, Statement as _};
@@ -10,9 +11,13 @@ use super::mysql_bind::{self, ParameterTypes};
 use super::mysql_error::ends_transaction;
 use super::sqlx_error::{breaks_session, from_sqlx};
 use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
-use super::{BoxFuture, Connection, Control, Done, RowSink, Server, Session, Statement};
+use super::{
+    Begin, BoxFuture, Connection, Control, Done, RELEASE, ROLLBACK_TO, RowSink, SAVEPOINT, SavepointName, Server,
+    Session, Statement,
+};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::statement::Isolation;
 use crate::types::SqlType;
 
 /// One session with a MySQL or MariaDB server. Dropping it closes its socket; the server goes on with a running statement until
@@ -26,6 +31,9 @@ pub(crate) struct MySqlSession {
     first_types: HashMap<Arc<str>, Vec<SqlType>>,
     state: State,
     transaction: Transaction,
+    /// The session's own deadline, to go back to after a transaction that had another.
+    statement_timeout: Option<Duration>,
+    own_deadline: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +59,21 @@ const ABOUT: &str = "SELECT VERSION(), @@version_comment, \
 const BEGIN: &str = "START TRANSACTION";
 const ASSERT_READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 const BEGIN_READ_ONLY: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+// SQL: SET TRANSACTION. Without SESSION it is for the next transaction only.
+const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+const REPEATABLE_READ: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+const SERIALIZABLE: &str = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
+// SQL: RELEASE_ALL_LOCKS, from MySQL 5.7 and MariaDB 10.5.
+const RELEASE_LOCKS: &str = "DO RELEASE_ALL_LOCKS()";
 
 /// More than sqlx keeps prepared, so that forgetting them is rare.
 const KNOWN_TEXTS: usize = 1000;
 
 impl MySqlSession {
     /// Asks a connection that was just made what server it leads to.
-    pub(crate) async fn open(mut connection: MySqlConnection, _session: &Session) -> Result<Self> {
+    pub(crate) async fn open(mut connection: MySqlConnection, session: &Session) -> Result<Self> {
         let failed = |error| from_sqlx(error, Dialect::MySql);
         let about = sqlx::query(ABOUT).persistent(false).fetch_one(&mut connection).await.map_err(failed)?;
         let version: String = about.try_get(0).map_err(failed)?;
@@ -85,6 +99,8 @@ impl MySqlSession {
             first_types: HashMap::new(),
             state: State::Ready,
             transaction: Transaction::None,
+            statement_timeout: session.statement_timeout,
+            own_deadline: false,
         })
     }
 
@@ -94,7 +110,7 @@ impl MySqlSession {
         }
         let arguments = mysql_bind::arguments(&statement.binds, &self.types, self.server.dialect)?;
         let expected = statement.columns.as_deref();
-        let text = text_of(statement);
+        let text = text_of(&statement.sql);
         self.state = State::Busy;
         let cached = statement.cached && self.types_fit(statement).await?;
         let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(cached);
@@ -141,6 +157,10 @@ impl MySqlSession {
     }
 
     async fn run_fixed(&mut self, text: &'static str) -> Result<()> {
+        self.run_text(text.into_sql_str()).await
+    }
+
+    async fn run_text(&mut self, text: SqlStr) -> Result<()> {
         self.state = State::Busy;
         match self.connection.execute(text).await {
             Ok(_) => {
@@ -153,20 +173,65 @@ impl MySqlSession {
 
     async fn begin_or_end(&mut self, control: Control) -> Result<()> {
         let was_lost = self.transaction == Transaction::Lost;
-        self.transaction = Transaction::None;
-        match control {
-            Control::Begin { read_only } => {
-                self.run_fixed(if read_only { BEGIN_READ_ONLY } else { BEGIN }).await?;
-                self.transaction = Transaction::Open;
-                Ok(())
+        let ended = match control {
+            Control::Begin(begin) => return self.begin(&begin).await,
+            Control::Savepoint(_) | Control::Release(_) | Control::RollbackTo(_) if was_lost => return Err(lost()),
+            Control::Savepoint(name) => return self.run_savepoint(SAVEPOINT, &name).await,
+            Control::Release(name) => return self.run_savepoint(RELEASE, &name).await,
+            Control::RollbackTo(name) => {
+                self.run_savepoint(ROLLBACK_TO, &name).await?;
+                return self.run_savepoint(RELEASE, &name).await;
             }
             Control::Rollback => self.run_fixed(ROLLBACK).await,
             Control::Commit if was_lost => {
-                self.run_fixed(ROLLBACK).await?;
+                // Should it fail, the session is closed, which rolls back too.
+                let _ = self.run_fixed(ROLLBACK).await;
                 Err(lost())
             }
             Control::Commit => self.run_fixed(COMMIT).await,
+        };
+        self.transaction = Transaction::None;
+        if self.own_deadline && self.state == State::Ready {
+            self.own_deadline = false;
+            // The transaction has ended, however this goes; a session whose deadline is not known is closed.
+            if self.set_deadline(self.statement_timeout).await.is_err() {
+                self.state = State::Broken;
+            }
         }
+        ended
+    }
+
+    async fn begin(&mut self, begin: &Begin) -> Result<()> {
+        self.transaction = Transaction::None;
+        if begin.statement_timeout.is_some() {
+            self.own_deadline = true;
+            self.set_deadline(begin.statement_timeout).await?;
+        }
+        match begin.isolation {
+            None => {}
+            Some(Isolation::ReadCommitted) => self.run_fixed(READ_COMMITTED).await?,
+            Some(Isolation::RepeatableRead) => self.run_fixed(REPEATABLE_READ).await?,
+            Some(Isolation::Serializable) => self.run_fixed(SERIALIZABLE).await?,
+        }
+        self.run_fixed(if begin.read_only { BEGIN_READ_ONLY } else { BEGIN }).await?;
+        self.transaction = Transaction::Open;
+        Ok(())
+    }
+
+    async fn set_deadline(&mut self, timeout: Option<Duration>) -> Result<()> {
+        self.state = State::Busy;
+        let is_mariadb = self.server.dialect == Dialect::MariaDb;
+        match crate::conn::mysql::set_deadline(&mut self.connection, timeout, is_mariadb).await {
+            Ok(()) => {
+                self.state = State::Ready;
+                Ok(())
+            }
+            Err(error) => Err(self.failed(Failure::Wire(error))),
+        }
+    }
+
+    async fn run_savepoint(&mut self, verb: &'static str, name: &SavepointName) -> Result<()> {
+        self.run_text(text_of(&name.text(verb))).await
     }
 
     fn failed(&mut self, failure: Failure) -> Error {
@@ -190,13 +255,14 @@ impl MySqlSession {
     }
 }
 
-/// The one line that takes a statement's text. It was compiled with placeholders only, or is a caller's static raw SQL.
-fn text_of(statement: &Statement) -> SqlStr {
+/// The one line that takes a statement's text. It was compiled with placeholders only, is a caller's static raw SQL, or names a
+/// savepoint.
+fn text_of(sql: &Arc<str>) -> SqlStr {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one line in which this driver takes text: a compiled statement's"
     )]
-    AssertSqlSafe(statement.sql.clone()).into_sql_str()
+    AssertSqlSafe(sql.clone()).into_sql_str()
 }
 
 fn lost() -> Error {
@@ -247,6 +313,10 @@ impl Connection for MySqlSession {
     /// believes in, and sqlx does not send it.
     fn reset(&mut self) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async { Ok(false) })
+    }
+
+    fn release_locks(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.run_fixed(RELEASE_LOCKS))
     }
 
     fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>> {

@@ -25,14 +25,16 @@ pub(super) fn from_server(number: u16, sqlstate: Option<&str>, message: &str, di
     made
 }
 
-/// Out of step (1156 to 1161), shut down, killed, or a prepared statement that sqlx believes in is gone.
+/// Out of step (1156 to 1161), shut down, killed, or a prepared statement that sqlx believes in is gone. After an error in the
+/// middle of a commit (1180) it is not known what was kept.
 pub(super) fn breaks_session(number: u16) -> bool {
-    matches!(number, 1047 | 1053 | 1077..=1081 | 1152..=1161 | 1184 | 1243 | 1615 | 1835 | 1927 | 4031)
+    matches!(number, 1047 | 1053 | 1180 | 1077..=1081 | 1152..=1161 | 1184 | 1243 | 1615 | 1835 | 1927 | 4031)
 }
 
-/// Whether the server rolled back the whole transaction, not only the statement.
+/// Whether the server rolled back the whole transaction, not only the statement. For a row that changed since the snapshot (1020)
+/// MariaDB does when `innodb_snapshot_isolation` is on.
 pub(super) fn ends_transaction(number: u16) -> bool {
-    matches!(number, 1213 | 1614)
+    matches!(number, 1020 | 1213 | 1614)
 }
 
 fn classify(number: u16, sqlstate: Option<&str>, message: &str) -> Refusal {

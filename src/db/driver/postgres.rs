@@ -1,14 +1,20 @@
 //! The PostgreSQL driver, over one connection of sqlx.
 
+use std::sync::Arc;
+
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Row, SqlSafeStr, SqlStr, Statement as _};
 
 use super::postgres_bind;
 use super::sqlx_error::{breaks_session, from_sqlx};
 use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
-use super::{BoxFuture, Connection, Control, Done, RowSink, Server, Session, Statement};
+use super::{
+    Begin, BoxFuture, Connection, Control, Done, RELEASE, ROLLBACK_TO, RowSink, SAVEPOINT, SAVEPOINT_ABORTED,
+    SavepointName, Server, Session, Statement,
+};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::statement::Isolation;
 
 /// One session with a PostgreSQL server.
 ///
@@ -38,9 +44,10 @@ const ABOUT: &str = "SELECT pg_catalog.current_setting('server_version'), d.datc
     coalesce(pg_catalog.to_jsonb(d) ->> 'datlocale', pg_catalog.to_jsonb(d) ->> 'daticulocale') \
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
 
-const BEGIN: &str = "BEGIN";
-// SQL: SET TRANSACTION. The access mode can't be widened once a query has run, so one runs at once.
-const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; SELECT 1";
+// SQL: SET CONSTRAINTS. Those that were declared DEFERRABLE are checked at the commit.
+const DEFER_CONSTRAINTS: &str = "SET CONSTRAINTS ALL DEFERRED";
+// SQL: set_config, local to the transaction.
+const STATEMENT_TIMEOUT: &str = "SELECT pg_catalog.set_config('statement_timeout', $1, true)";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
@@ -74,7 +81,7 @@ impl PostgresSession {
     async fn run_statement(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
         let arguments = postgres_bind::arguments(&statement.binds)?;
         let expected = statement.columns.as_deref();
-        let text = text_of(statement);
+        let text = text_of(&statement.sql);
         self.state = State::Busy;
         let query = sqlx::query_with::<Postgres, _>(text.clone(), arguments).persistent(statement.cached);
         let (layout, done) = match pump::<Postgres>((&mut self.connection).fetch_many(query), expected, sink).await {
@@ -101,6 +108,10 @@ impl PostgresSession {
     }
 
     async fn run_fixed(&mut self, text: &'static str) -> Result<()> {
+        self.run_text(text.into_sql_str()).await
+    }
+
+    async fn run_text(&mut self, text: SqlStr) -> Result<()> {
         self.state = State::Busy;
         match self.connection.execute(text).await {
             Ok(_) => {
@@ -111,20 +122,56 @@ impl PostgresSession {
         }
     }
 
-    async fn end(&mut self, control: Control) -> Result<()> {
+    async fn begin_or_end(&mut self, control: Control) -> Result<()> {
         let aborted = std::mem::take(&mut self.aborted);
         match control {
-            Control::Begin { read_only: true } => self.run_fixed(BEGIN_READ_ONLY).await,
-            Control::Begin { read_only: false } => self.run_fixed(BEGIN).await,
+            Control::Begin(begin) => self.begin(&begin).await,
             Control::Rollback => self.run_fixed(ROLLBACK).await,
             Control::Commit if !aborted => self.run_fixed(COMMIT).await,
             // The server answers COMMIT with a rollback here, and calls that a success.
             Control::Commit => {
-                self.run_fixed(ROLLBACK).await?;
+                // Should it fail, the session is closed, which rolls back too.
+                let _ = self.run_fixed(ROLLBACK).await;
                 let message = "a statement of the transaction failed, so it was rolled back and nothing was kept";
                 Err(Error::new(ErrorKind::Transaction, "transaction.aborted", message))
             }
+            Control::Savepoint(name) => {
+                self.aborted = aborted;
+                self.run_savepoint(SAVEPOINT, &name).await
+            }
+            Control::Release(name) if !aborted => self.run_savepoint(RELEASE, &name).await,
+            Control::Release(name) => {
+                self.roll_back_to(&name).await?;
+                let message = "a statement within the savepoint failed, so all within it was undone";
+                Err(Error::new(ErrorKind::Transaction, SAVEPOINT_ABORTED, message))
+            }
+            Control::RollbackTo(name) => self.roll_back_to(&name).await,
         }
+    }
+
+    async fn begin(&mut self, begin: &Begin) -> Result<()> {
+        self.run_fixed(begin_text(begin.isolation, begin.read_only)).await?;
+        if begin.defer_constraints {
+            self.run_fixed(DEFER_CONSTRAINTS).await?;
+        }
+        if let Some(timeout) = begin.statement_timeout {
+            self.state = State::Busy;
+            let query = sqlx::query(STATEMENT_TIMEOUT).bind(crate::conn::postgres::milliseconds(timeout));
+            match (&mut self.connection).execute(query.persistent(false)).await {
+                Ok(_) => self.state = State::Ready,
+                Err(error) => return Err(self.failed(Failure::Wire(error))),
+            }
+        }
+        Ok(())
+    }
+
+    async fn roll_back_to(&mut self, name: &SavepointName) -> Result<()> {
+        self.run_savepoint(ROLLBACK_TO, name).await?;
+        self.run_savepoint(RELEASE, name).await
+    }
+
+    async fn run_savepoint(&mut self, verb: &'static str, name: &SavepointName) -> Result<()> {
+        self.run_text(text_of(&name.text(verb))).await
     }
 
     fn failed(&mut self, failure: Failure) -> Error {
@@ -142,13 +189,28 @@ impl PostgresSession {
     }
 }
 
-/// The one line that takes a statement's text. It was compiled with placeholders only, or is a caller's static raw SQL.
-fn text_of(statement: &Statement) -> SqlStr {
+// SQL: SET TRANSACTION. The access mode can't be widened once a query has run, so one runs at once.
+fn begin_text(isolation: Option<Isolation>, read_only: bool) -> &'static str {
+    match (isolation, read_only) {
+        (None, false) => "BEGIN",
+        (None, true) => "BEGIN READ ONLY; SELECT 1",
+        (Some(Isolation::ReadCommitted), false) => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        (Some(Isolation::ReadCommitted), true) => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SELECT 1",
+        (Some(Isolation::RepeatableRead), false) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+        (Some(Isolation::RepeatableRead), true) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1",
+        (Some(Isolation::Serializable), false) => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        (Some(Isolation::Serializable), true) => "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY; SELECT 1",
+    }
+}
+
+/// The one line that takes a statement's text. It was compiled with placeholders only, is a caller's static raw SQL, or names a
+/// savepoint.
+fn text_of(sql: &Arc<str>) -> SqlStr {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one line in which this driver takes text: a compiled statement's"
     )]
-    AssertSqlSafe(statement.sql.clone()).into_sql_str()
+    AssertSqlSafe(sql.clone()).into_sql_str()
 }
 
 /// Whether the database's default collation compares text by code point.
@@ -178,7 +240,7 @@ impl Connection for PostgresSession {
     }
 
     fn control(&mut self, control: Control) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.end(control))
+        Box::pin(self.begin_or_end(control))
     }
 
     fn ping(&mut self) -> BoxFuture<'_, Result<()>> {

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -31,6 +32,8 @@ pub(crate) struct SqliteSession {
     watch: Arc<Watch>,
     server: Server,
     session: Session,
+    /// The deadline of the open transaction's statements, where it has one of its own.
+    transaction_timeout: Option<Duration>,
     /// Set while a call is out: still set when its future was dropped.
     busy: bool,
     dead: bool,
@@ -83,7 +86,15 @@ impl SqliteSession {
             }
         }
         let server = Server { dialect: Dialect::Sqlite, version: rusqlite::version().to_owned(), binary_text: true };
-        Ok(SqliteSession { jobs, watch, server, session: session.clone(), busy: false, dead: false })
+        Ok(SqliteSession {
+            jobs,
+            watch,
+            server,
+            session: session.clone(),
+            transaction_timeout: None,
+            busy: false,
+            dead: false,
+        })
     }
 
     async fn call<T: Send + 'static>(
@@ -94,7 +105,7 @@ impl SqliteSession {
             return Err(ended());
         }
         self.busy = true;
-        self.watch.begin(self.session.statement_timeout);
+        self.watch.begin(self.transaction_timeout.or(self.session.statement_timeout));
         let (reply, answer) = oneshot::channel();
         let job = move |engine: &mut Engine| {
             let outcome = work(engine);
@@ -133,6 +144,11 @@ impl Connection for SqliteSession {
     }
 
     fn control(&mut self, control: Control) -> BoxFuture<'_, Result<()>> {
+        match &control {
+            Control::Begin(begin) => self.transaction_timeout = begin.statement_timeout,
+            Control::Commit | Control::Rollback => self.transaction_timeout = None,
+            Control::Savepoint(_) | Control::Release(_) | Control::RollbackTo(_) => {}
+        }
         Box::pin(self.call(move |engine| engine.control(control)))
     }
 

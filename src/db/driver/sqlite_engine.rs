@@ -9,8 +9,12 @@ use crate::db::driver::sqlite_bind::bind;
 use crate::db::driver::sqlite_decode::{SqliteRow, describe};
 use crate::db::driver::sqlite_error::{error_of, stopped};
 use crate::db::driver::sqlite_watch::Watch;
-use crate::db::driver::{Control, Done, Flow, RowSink, Session, Statement, sqlite_session};
+use crate::db::driver::{
+    Begin, Control, Done, Flow, RELEASE, ROLLBACK_TO, RowSink, SAVEPOINT, SavepointName, Session, Statement,
+    sqlite_session,
+};
 use crate::error::{Error, ErrorKind, Result};
+use crate::row::CountSink;
 
 pub(super) struct Engine {
     connection: Connection,
@@ -18,12 +22,15 @@ pub(super) struct Engine {
     read_only: bool,
     /// A read-only transaction is open on a read-write connection.
     query_only: bool,
+    /// A transaction was begun and not yet ended by the caller. SQLite ends one by itself when a write in it is interrupted or the
+    /// disk is full, and each later statement would then be committed alone.
+    begun: bool,
 }
 
 impl Engine {
     pub(super) fn open(location: &SqliteLocation, session: &Session, watch: Arc<Watch>) -> Result<Self> {
         let connection = sqlite_session::connect(location, session, &watch)?;
-        Ok(Engine { connection, watch, read_only: session.read_only, query_only: false })
+        Ok(Engine { connection, watch, read_only: session.read_only, query_only: false, begun: false })
     }
 
     pub(super) fn watch(&self) -> &Watch {
@@ -36,6 +43,9 @@ impl Engine {
         }
         if let Some(stop) = self.watch.stop() {
             return Err(stopped(stop));
+        }
+        if self.begun && self.connection.is_autocommit() {
+            return Err(rolled_back());
         }
         let changes = self.connection.total_changes();
         let mut prepared = self.connection.prepare_cached(&statement.sql).map_err(|error| self.error(error))?;
@@ -83,36 +93,54 @@ impl Engine {
     pub(super) fn control(&mut self, control: Control) -> Result<()> {
         let is_open = !self.connection.is_autocommit();
         match control {
-            Control::Begin { .. } if is_open => {
+            Control::Begin(_) if is_open => {
                 Err(Error::new(ErrorKind::Transaction, "transaction.open", "a transaction is already open"))
             }
-            Control::Begin { read_only: false } => self.own("BEGIN IMMEDIATE"),
-            Control::Begin { read_only: true } => {
-                if !self.read_only {
-                    self.own("PRAGMA query_only = ON")?;
-                    self.query_only = true;
-                }
-                // A deferred transaction takes its snapshot with its first read.
-                let begun = self.own("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
-                if begun.is_err() {
-                    self.close_transaction()?;
-                }
-                begun
-            }
-            Control::Commit if !is_open => Err(Error::new(
-                ErrorKind::Transaction,
-                "transaction.ended",
-                "the transaction has ended already: an interrupted or failed write rolls it back",
-            )),
+            Control::Begin(begin) => self.begin(&begin),
+            Control::Rollback => self.close_transaction(),
+            _ if !is_open => Err(rolled_back()),
             Control::Commit => {
                 self.own("COMMIT")?;
                 self.close_transaction()
             }
-            Control::Rollback => self.close_transaction(),
+            Control::Savepoint(name) => self.savepoint(SAVEPOINT, &name),
+            Control::Release(name) => self.savepoint(RELEASE, &name),
+            Control::RollbackTo(name) => {
+                self.savepoint(ROLLBACK_TO, &name)?;
+                self.savepoint(RELEASE, &name)
+            }
         }
     }
 
+    /// Every transaction is serializable, and no less can be had. One that may write takes the one write lock at once, so that none
+    /// fails half-way because another has written meanwhile.
+    fn begin(&mut self, begin: &Begin) -> Result<()> {
+        if begin.read_only && !self.read_only {
+            self.own("PRAGMA query_only = ON")?;
+            self.query_only = true;
+        }
+        // A deferred transaction takes its snapshot with its first read.
+        let text = if begin.read_only { "BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1" } else { "BEGIN IMMEDIATE" };
+        let mut begun = self.own(text);
+        // SQL: the pragma switches itself off at the end of the transaction.
+        if begun.is_ok() && begin.defer_constraints {
+            begun = self.own("PRAGMA defer_foreign_keys = ON");
+        }
+        if begun.is_err() {
+            self.close_transaction()?;
+        }
+        self.begun = begun.is_ok();
+        begun
+    }
+
+    fn savepoint(&mut self, verb: &'static str, name: &SavepointName) -> Result<()> {
+        let statement = Statement { sql: name.text(verb), binds: Vec::new(), columns: None, cached: false };
+        let watch = Arc::clone(&self.watch);
+        watch.as_own(|| self.run(&statement, &mut CountSink::new())).map(drop)
+    }
+
     fn close_transaction(&mut self) -> Result<()> {
+        self.begun = false;
         if !self.connection.is_autocommit() {
             self.own("ROLLBACK")?;
         }
@@ -147,6 +175,11 @@ impl Engine {
     fn error(&self, error: rusqlite::Error) -> Error {
         error_of(error, self.watch.stop())
     }
+}
+
+fn rolled_back() -> Error {
+    let message = "the transaction has ended already: an interrupted or failed write rolls it back";
+    Error::new(ErrorKind::Transaction, "transaction.ended", message)
 }
 
 #[cfg(test)]

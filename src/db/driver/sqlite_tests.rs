@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::*;
-use crate::db::driver::Expected;
+use crate::db::driver::{Begin, Expected};
 use crate::row::{BatchSink, CountSink, Rows, RowsSink, ToOwnedRow, ToSerde, take_back};
 use crate::types::SqlType;
 use crate::value::{Bind, Interval, Value};
@@ -476,9 +476,9 @@ async fn transactions_commit_roll_back_and_hold_their_snapshot() {
     exec(&mut writer, "CREATE TABLE t (a)").await;
     let mut reader = open(&location, true).await;
 
-    reader.control(Control::Begin { read_only: true }).await.unwrap();
-    writer.control(Control::Begin { read_only: false }).await.unwrap();
-    assert_eq!(writer.control(Control::Begin { read_only: false }).await.unwrap_err().code(), "transaction.open");
+    reader.control(Control::Begin(Begin::plain(true))).await.unwrap();
+    writer.control(Control::Begin(Begin::plain(false))).await.unwrap();
+    assert_eq!(writer.control(Control::Begin(Begin::plain(false))).await.unwrap_err().code(), "transaction.open");
     exec(&mut writer, "INSERT INTO t VALUES (1)").await;
     writer.control(Control::Commit).await.unwrap();
     assert_eq!(writer.control(Control::Commit).await.unwrap_err().code(), "transaction.ended");
@@ -486,23 +486,23 @@ async fn transactions_commit_roll_back_and_hold_their_snapshot() {
     reader.control(Control::Rollback).await.unwrap();
     assert_eq!(int(&mut reader, "SELECT count(*) FROM t").await, 1);
 
-    writer.control(Control::Begin { read_only: false }).await.unwrap();
+    writer.control(Control::Begin(Begin::plain(false))).await.unwrap();
     exec(&mut writer, "DELETE FROM t").await;
     writer.control(Control::Rollback).await.unwrap();
     assert_eq!(int(&mut writer, "SELECT count(*) FROM t").await, 1);
 
     // A read-only transaction on a read-write connection, and writes again after it.
-    writer.control(Control::Begin { read_only: true }).await.unwrap();
+    writer.control(Control::Begin(Begin::plain(true))).await.unwrap();
     assert_eq!(fails(&mut writer, "DELETE FROM t").await.code(), "db.read_only");
     writer.control(Control::Commit).await.unwrap();
     assert_eq!(exec(&mut writer, "DELETE FROM t").await, 1);
 
     // Left open: closing the session rolls back.
-    writer.control(Control::Begin { read_only: false }).await.unwrap();
+    writer.control(Control::Begin(Begin::plain(false))).await.unwrap();
     exec(&mut writer, "INSERT INTO t VALUES (5)").await;
     drop(writer);
     let mut other = open(&location, false).await;
-    other.control(Control::Begin { read_only: false }).await.unwrap();
+    other.control(Control::Begin(Begin::plain(false))).await.unwrap();
     assert_eq!(int(&mut other, "SELECT count(*) FROM t").await, 0);
 }
 
@@ -510,9 +510,9 @@ async fn transactions_commit_roll_back_and_hold_their_snapshot() {
 async fn reset_ends_a_transaction_and_gives_up_on_temporary_tables() {
     let mut it = open(&memory(), false).await;
     exec(&mut it, "CREATE TABLE t (a)").await;
-    it.control(Control::Begin { read_only: true }).await.unwrap();
+    it.control(Control::Begin(Begin::plain(true))).await.unwrap();
     assert!(it.reset().await.unwrap());
-    it.control(Control::Begin { read_only: false }).await.unwrap();
+    it.control(Control::Begin(Begin::plain(false))).await.unwrap();
     exec(&mut it, "INSERT INTO t VALUES (1)").await;
     assert!(it.reset().await.unwrap());
     assert_eq!(int(&mut it, "SELECT count(*) FROM t").await, 0);
@@ -520,9 +520,9 @@ async fn reset_ends_a_transaction_and_gives_up_on_temporary_tables() {
     exec(&mut it, "CREATE TEMP TABLE u (a)").await;
     assert!(!it.reset().await.unwrap());
     let mut reader = open(&memory(), true).await;
-    reader.control(Control::Begin { read_only: true }).await.unwrap();
+    reader.control(Control::Begin(Begin::plain(true))).await.unwrap();
     assert!(reader.reset().await.unwrap());
-    reader.control(Control::Begin { read_only: true }).await.unwrap();
+    reader.control(Control::Begin(Begin::plain(true))).await.unwrap();
 }
 
 #[tokio::test]
@@ -534,7 +534,7 @@ async fn a_lock_is_waited_for_and_then_reported() {
         exec(&mut first, "CREATE TABLE t (a)").await;
         let settings = vec![("busy_timeout".to_owned(), "100".to_owned())];
         let mut second = SqliteSession::open(&location, &Session { settings, ..session(false) }).await.unwrap();
-        first.control(Control::Begin { read_only: false }).await.unwrap();
+        first.control(Control::Begin(Begin::plain(false))).await.unwrap();
         exec(&mut first, "INSERT INTO t VALUES (1)").await;
         let start = Instant::now();
         let error = fails(&mut second, "INSERT INTO t VALUES (2)").await;
@@ -577,7 +577,7 @@ async fn a_deadline_ends_a_statement_and_its_wait_for_a_lock() {
     let error = fails(&mut it, ENDLESS).await;
     assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, "timeout.statement"));
     assert_eq!(int(&mut it, "SELECT 2").await, 2);
-    first.control(Control::Begin { read_only: false }).await.unwrap();
+    first.control(Control::Begin(Begin::plain(false))).await.unwrap();
     exec(&mut first, "INSERT INTO t VALUES (1)").await;
     let start = Instant::now();
     assert_eq!(fails(&mut it, "INSERT INTO t VALUES (2)").await.code(), "timeout.statement");
