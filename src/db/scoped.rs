@@ -65,12 +65,15 @@ impl<M: Mode> Database<M> {
         E: From<Error>,
     {
         let tx = Transaction::begin(&self.runner, &options, 1).await?;
-        let worked = run(&tx, work).await;
+        let worked = run(tx.deadline(), work(&tx)).await;
         finish(tx, worked).await.map_err(|(error, _)| error)
     }
 
     /// Runs `work` in a transaction, and again from its start after a failure that [`Retry`] names: so it should do nothing but what the
     /// transaction undoes. What it asks for with [`after_commit`](Transaction::after_commit) runs once.
+    ///
+    /// The closure is cloned for each try, so what it captures is borrowed or can be cloned. (The future of a closure that may change what it
+    /// captures could not be spawned: the compiler can't see that it is `Send`.)
     ///
     /// ```
     /// use portcullis::{Database, ReadWrite, Retry, TransactionOptions, col};
@@ -99,7 +102,7 @@ impl<M: Mode> Database<M> {
         mut work: F,
     ) -> Result<T, E>
     where
-        F: AsyncFnMut(&Transaction<M>) -> Result<T, E>,
+        F: AsyncFnOnce(&Transaction<M>) -> Result<T, E> + Clone,
         E: From<Error>,
     {
         let start = Instant::now();
@@ -108,7 +111,7 @@ impl<M: Mode> Database<M> {
         loop {
             let (error, failure) = match Transaction::begin(&self.runner, &options, attempt).await {
                 Ok(tx) => {
-                    let worked = run(&tx, &mut work).await;
+                    let worked = run(tx.deadline(), work.clone()(&tx)).await;
                     match finish(tx, worked).await {
                         Ok(value) => return Ok(value),
                         Err(failed) => failed,
@@ -127,12 +130,11 @@ impl<M: Mode> Database<M> {
 /// What a closure gave, or what it panicked with.
 type Worked<T, E> = std::thread::Result<Result<T, E>>;
 
-async fn run<M: Mode, T, E: From<Error>>(
-    tx: &Transaction<M>,
-    work: impl AsyncFnOnce(&Transaction<M>) -> Result<T, E>,
-) -> Worked<T, E> {
-    let deadline = tx.state().ok().and_then(|state| state.deadline());
-    let work = AssertUnwindSafe(work(tx)).catch_unwind();
+/// Runs a closure's future to its end, its panic or the transaction's deadline.
+///
+/// It takes the future and not the closure: a wrapper around an async closure hides from the compiler that what it gives is `Send`.
+async fn run<T, E: From<Error>>(deadline: Option<Instant>, work: impl Future<Output = Result<T, E>>) -> Worked<T, E> {
+    let work = AssertUnwindSafe(work).catch_unwind();
     match deadline {
         None => work.await,
         Some(deadline) => match tokio::time::timeout_at(deadline.into(), work).await {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -127,6 +128,11 @@ impl<M: Mode> Transaction<M> {
 
     pub(super) fn scope(&self) -> u32 {
         self.scope
+    }
+
+    /// When it must have reached its commit.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.runner.transaction.as_ref().and_then(|state| state.deadline())
     }
 
     pub(super) fn state(&self) -> Result<&Arc<TransactionState>> {

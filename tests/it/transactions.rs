@@ -2,6 +2,7 @@
 
 mod closures;
 mod options;
+mod retries;
 mod savepoints;
 
 use std::time::Duration;
