@@ -17,6 +17,7 @@ mod retry;
 mod transaction_state;
 mod transaction;
 mod scoped;
+mod locks;
 mod privileges;
 
 pub use builder::DatabaseBuilder;

@@ -20,6 +20,8 @@ pub(super) enum Plan<'a> {
     Write(&'a Write),
     /// The crate's own reading of the catalogue.
     Catalog(&'a RawText),
+    /// The crate's own taking of an advisory lock.
+    Lock(&'a RawText),
 }
 
 impl Plan<'_> {
@@ -28,6 +30,7 @@ impl Plan<'_> {
             Plan::Frame(_) => StatementKind::Select,
             Plan::Raw(_) => StatementKind::Raw,
             Plan::Catalog(_) => StatementKind::Catalog,
+            Plan::Lock(_) => StatementKind::Lock,
             Plan::Write(write) => match write.kind {
                 WriteKind::Insert { .. } => StatementKind::Insert,
                 WriteKind::Update { .. } => StatementKind::Update,
@@ -77,7 +80,7 @@ impl Plan<'_> {
                 }
                 WriteKind::Delete { condition, .. } => condition.as_ref().map_or(0, |expr| expr.0.depth),
             },
-            Plan::Raw(_) | Plan::Catalog(_) => 0,
+            Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => 0,
         }
     }
 
@@ -85,7 +88,7 @@ impl Plan<'_> {
     pub(super) fn location(&self) -> &'static Location<'static> {
         match self {
             Plan::Frame(frame) => frame.relation.location,
-            Plan::Raw(text) | Plan::Catalog(text) => text.location,
+            Plan::Raw(text) | Plan::Catalog(text) | Plan::Lock(text) => text.location,
             Plan::Write(write) => write.location,
         }
     }
@@ -110,7 +113,7 @@ impl Plan<'_> {
         match self {
             Plan::Frame(frame) => tables_of(&frame.relation, &mut names),
             Plan::Write(write) => names.extend(write.table.as_ref().ok().map(|table| table.full_name())),
-            Plan::Raw(_) | Plan::Catalog(_) => {}
+            Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => {}
         }
         names.into_iter().map(|table| TableAccess { table, ..TableAccess::default() }).collect()
     }
@@ -121,6 +124,7 @@ impl Plan<'_> {
             Plan::Frame(frame) => resolve_frame(frame, schema, &segment),
             Plan::Raw(text) => resolve_raw(text, StatementKind::Raw, &segment),
             Plan::Catalog(text) => resolve_raw(text, StatementKind::Catalog, &segment),
+            Plan::Lock(text) => resolve_raw(text, StatementKind::Lock, &segment),
             Plan::Write(write) => resolve_write(write, schema, &segment),
         }
     }

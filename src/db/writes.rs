@@ -57,7 +57,7 @@ impl Insert {
 
 /// The same insert in parts of at most `most` rows.
 fn split(write: Write, most: usize) -> Vec<Write> {
-    let Write { table, kind, mistakes, location, max_affected, origin, conflict } = write;
+    let Write { table, kind, mistakes, location, max_affected, origin, version, conflict } = write;
     let WriteKind::Insert { columns, rows } = kind else { return Vec::new() };
     let mut parts = Vec::with_capacity(rows.len() / most + 1);
     let mut rows = rows.into_iter();
@@ -73,6 +73,7 @@ fn split(write: Write, most: usize) -> Vec<Write> {
             location,
             max_affected,
             origin: origin.clone(),
+            version: version.clone(),
             conflict: conflict.clone(),
         });
     }
@@ -146,6 +147,7 @@ impl Update {
     /// # Errors
     ///
     /// [`ErrorKind::Policy`](crate::ErrorKind::Policy) without a condition or `all_rows`; `TooManyRows` beyond `max_affected`;
+    /// `Conflict` when no row has the version of [`expect_version`](Update::expect_version);
     /// the mistakes of the update, a refusal of a hook, and what the database gives.
     pub async fn execute(self) -> Result<u64> {
         run(&self.origin, &self.write).await

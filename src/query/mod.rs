@@ -14,6 +14,7 @@ mod grouping;
 mod raw;
 mod window;
 mod write;
+mod version;
 
 use std::any::Any;
 use std::fmt;
@@ -41,6 +42,7 @@ pub(crate) use set::{SetKind, SetOperation};
 pub(crate) use step::{Chosen, Step};
 pub(crate) use subquery::frame_of;
 pub use subquery::{exists, not_exists, scalar};
+pub(crate) use version::Version;
 pub use write::{Delete, Insert, IntoRow, Update};
 pub(crate) use write::{Write, WriteKind, check_write};
 

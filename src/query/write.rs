@@ -4,7 +4,8 @@ use std::fmt;
 use std::panic::Location;
 
 use super::names::no_columns;
-use super::{IntoNames, IntoTable, Origin, TableName};
+use super::version::check_version;
+use super::{IntoNames, IntoTable, Origin, TableName, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Expr, IntoExpr, Operand};
 use crate::ident::Ident;
@@ -19,6 +20,8 @@ pub(crate) struct Write {
     pub(crate) location: &'static Location<'static>,
     pub(crate) max_affected: Option<u64>,
     pub(crate) origin: Origin,
+    /// What a row must be for the write to be done.
+    pub(crate) version: Option<Version>,
     /// What finding no row is.
     pub(crate) conflict: Option<Error>,
 }
@@ -40,6 +43,7 @@ impl Write {
             location: Location::caller(),
             max_affected: None,
             origin,
+            version: None,
             conflict: None,
         }
     }
@@ -319,9 +323,11 @@ pub(crate) fn check_write(write: &Write) -> Vec<Error> {
             if let Some(repeated) = first_repeated(set.iter().map(|(name, _)| name)) {
                 mistakes.push(repeated_column(&table, repeated));
             }
+            mistakes.extend(check_version(write, &table));
             mistakes.extend(condition_needed("update", &table, condition.is_some(), *all_rows));
         }
         WriteKind::Delete { condition, all_rows } => {
+            mistakes.extend(check_version(write, &table));
             mistakes.extend(condition_needed("delete", &table, condition.is_some(), *all_rows));
         }
     }

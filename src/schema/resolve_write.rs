@@ -21,6 +21,7 @@ use crate::types::{Family, SqlType};
 pub(crate) fn resolve_write(write: &Write, schema: &Schema, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
     let location = write.location;
     let mut mistakes = check_write(write);
+    let write = &*write.with_version();
     let result = match write.table.clone() {
         Ok(table) => resolve(write, table, schema, segment, &mut mistakes),
         Err(error) => Err(error),

@@ -1,6 +1,7 @@
 //! Transactions: closures, savepoints, options, retries, locks and versions.
 
 mod closures;
+mod conflicts;
 mod options;
 mod retries;
 mod savepoints;
