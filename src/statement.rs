@@ -1,10 +1,11 @@
 //! Kinds of statements and handles, and what a statement touches: words that every stage uses.
 
 /// What a statement does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StatementKind {
     /// A select written in the builder.
+    #[default]
     Select,
     /// An insert.
     Insert,
@@ -96,11 +97,15 @@ impl HandleKind {
     }
 }
 
-/// One table of a statement, with the columns by what they are used for. Names are those of the database, not aliases.
+/// One table of a statement and what is done to it, with the columns by what they are used for. Names are those of the database,
+/// not aliases. A table that one statement both writes and reads has an entry for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct TableAccess {
     /// The table, with its schema in front and a dot between when one was given.
     pub table: String,
+    /// What is done to it: the statement's own verb for the table that a write changes, and a select for every other.
+    #[serde(serialize_with = "verb_name")]
+    pub verb: StatementKind,
     /// Columns whose values are returned. `*` stands for all columns of a table whose columns are not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub output: Vec<String>,
@@ -119,4 +124,11 @@ pub struct TableAccess {
     /// Columns that are written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assign: Vec<String>,
+    /// Columns of the table that a write changes, whose values the write returns.
+    #[serde(rename = "return", skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<String>,
+}
+
+fn verb_name<S: serde::Serializer>(verb: &StatementKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(verb.name())
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -208,6 +209,8 @@ impl DatabaseBuilder {
             kind: M::KIND,
             name: self.name.clone(),
             database: database_name(&self.dsn),
+            place: server_place(&self.dsn),
+            shown: AtomicU64::new(0),
             hooks: HookStack::new(self.hooks.clone(), self.hook_deadline),
             policy: Policy::default(),
             statement_timeout: self.statement_timeout,
@@ -248,6 +251,14 @@ fn database_name(dsn: &Dsn) -> Arc<str> {
         (Family::Sqlite, Some(SqliteLocation::File { path, .. })) => path.display().to_string().into(),
         (Family::Sqlite, _) => ":memory:".into(),
         _ => dsn.database_name().unwrap_or_default().into(),
+    }
+}
+
+/// Where the server is: `host:port`, or the host alone where it is the directory of a socket.
+fn server_place(dsn: &Dsn) -> Arc<str> {
+    match (dsn.host(), dsn.port()) {
+        (Some(host), Some(port)) if !host.starts_with('/') => format!("{host}:{port}").into(),
+        (host, _) => host.unwrap_or_default().into(),
     }
 }
 

@@ -186,6 +186,8 @@ impl Runner {
             handle_name: core.name.clone(),
             dialect: core.server.dialect,
             database: Arc::clone(&core.database),
+            server: Arc::clone(&core.place),
+            ordinal: core.shown.fetch_add(1, Ordering::Relaxed).saturating_add(1),
             transaction: self.transaction.as_ref().map(|transaction| transaction.id),
             attempt: self.transaction.as_ref().map_or(1, |transaction| transaction.attempt),
             refusal: None,
@@ -395,7 +397,10 @@ impl InFlight {
         if let Some(transaction) = &self.transaction {
             transaction.note(counts.as_ref().err());
         }
-        let outcome = outcome_of(&counts, self.started.elapsed());
+        let mut outcome = outcome_of(&counts, self.started.elapsed());
+        if broken && outcome.kind == OutcomeKind::Failed {
+            outcome.kind = OutcomeKind::Unknown;
+        }
         self.end(outcome).await;
         result
     }
@@ -618,7 +623,10 @@ fn outcome_of(result: &Result<Done>, elapsed: Duration) -> Outcome {
         }
         Err(error) => {
             let kind = match error.kind() {
-                ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::CommitUnknown => OutcomeKind::Cancelled,
+                _ if error.code() == DEADLINE => OutcomeKind::Unknown,
+                ErrorKind::CommitUnknown => OutcomeKind::Unknown,
+                ErrorKind::TooManyRows => OutcomeKind::RolledBack,
+                ErrorKind::Timeout | ErrorKind::Cancelled => OutcomeKind::Cancelled,
                 _ => OutcomeKind::Failed,
             };
             Outcome { kind, rows: 0, affected: 0, elapsed, error: Some(error.clone()) }

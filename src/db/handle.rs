@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -86,6 +87,10 @@ pub(super) struct Core {
     pub(super) kind: HandleKind,
     pub(super) name: Option<Arc<str>>,
     pub(super) database: Arc<str>,
+    /// `host:port` of the server.
+    pub(super) place: Arc<str>,
+    /// How many statements the hooks were shown.
+    pub(super) shown: AtomicU64,
     pub(super) builder: DatabaseBuilder,
     pub(super) pool: Pool,
     pub(super) server: Server,

@@ -115,7 +115,8 @@ impl Plan<'_> {
             Plan::Write(write) => names.extend(write.table.as_ref().ok().map(|table| table.full_name())),
             Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => {}
         }
-        names.into_iter().map(|table| TableAccess { table, ..TableAccess::default() }).collect()
+        let verb = if matches!(self, Plan::Write(_)) { self.kind() } else { StatementKind::Select };
+        names.into_iter().map(|table| TableAccess { table, verb, ..TableAccess::default() }).collect()
     }
 
     fn resolve(&self, schema: &Schema, dialect: Dialect) -> Result<ResolvedPlan> {

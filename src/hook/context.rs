@@ -4,41 +4,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Subject;
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 use crate::types::SqlType;
-
-/// On whose behalf statements run, as the caller states it: see `Database::acting_as`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Subject {
-    id: Arc<str>,
-    tenant: Option<Arc<str>>,
-}
-
-impl Subject {
-    /// A subject by its id.
-    pub fn new(id: impl AsRef<str>) -> Subject {
-        Subject { id: id.as_ref().into(), tenant: None }
-    }
-
-    /// The same subject, acting for `tenant`.
-    #[must_use = "this returns the changed subject"]
-    pub fn tenant(mut self, tenant: impl AsRef<str>) -> Subject {
-        self.tenant = Some(tenant.as_ref().into());
-        self
-    }
-
-    /// The id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The tenant, if one was given.
-    pub fn tenant_id(&self) -> Option<&str> {
-        self.tenant.as_deref()
-    }
-}
 
 /// What a hook is told of a statement. It holds no value: text has placeholders only.
 #[derive(Debug, Clone)]
@@ -54,6 +24,8 @@ pub struct QueryContext {
     pub(crate) handle_name: Option<Arc<str>>,
     pub(crate) dialect: Dialect,
     pub(crate) database: Arc<str>,
+    pub(crate) server: Arc<str>,
+    pub(crate) ordinal: u64,
     pub(crate) transaction: Option<Uuid>,
     pub(crate) attempt: u32,
     pub(crate) refusal: Option<Error>,
@@ -115,6 +87,17 @@ impl QueryContext {
         &self.database
     }
 
+    /// The server as `host:port`, or the directory of its socket; empty for SQLite.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The statement's number on its handle and the handle's clones, from 1 and without a hole: which of two began first, and
+    /// whether one is missing.
+    pub fn ordinal(&self) -> u64 {
+        self.ordinal
+    }
+
     /// The id of the transaction that the statement belongs to.
     pub fn transaction(&self) -> Option<Uuid> {
         self.transaction
@@ -135,8 +118,11 @@ impl QueryContext {
     pub fn summary(&self) -> String {
         let mut summary = self.kind.name().to_owned();
         for (position, access) in self.tables.iter().enumerate() {
-            summary.push_str(if position == 0 { " " } else { ", " });
-            summary.push_str(&access.table);
+            let again = self.tables.iter().take(position).any(|before| before.table == access.table);
+            if !again {
+                summary.push_str(if position == 0 { " " } else { ", " });
+                summary.push_str(&access.table);
+            }
         }
         summary
     }
@@ -164,6 +150,8 @@ impl QueryContext {
             handle_name: Some("reports".into()),
             dialect: Dialect::Postgres,
             database: "shop".into(),
+            server: "db.example:5432".into(),
+            ordinal: 7,
             transaction: None,
             attempt: 1,
             refusal: None,

@@ -8,6 +8,7 @@ use crate::error::Result;
 mod context;
 mod outcome;
 mod stack;
+mod subject;
 
 mod clock;
 
@@ -17,9 +18,10 @@ mod trace;
 
 pub use self::audit::{AuditLayer, AuditLog};
 pub use self::clock::{Clock, ClockHands};
-pub use self::context::{QueryContext, Subject};
+pub use self::context::QueryContext;
 pub use self::outcome::{Outcome, OutcomeKind};
 pub use self::rate_limit::{RateLimit, RateLimitLayer, Statements};
+pub use self::subject::Subject;
 pub use self::trace::TraceLayer;
 
 pub(crate) use self::stack::{BoxedHook, Entered, HookStack};

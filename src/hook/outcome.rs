@@ -16,8 +16,13 @@ pub enum OutcomeKind {
     Throttled,
     /// The database or the connection failed.
     Failed,
-    /// The caller dropped it, its deadline passed, or the connection was lost during a commit. Whether a write took effect is not known.
+    /// It ran and was undone, as a write is that touched more rows than `max_affected` allows.
+    RolledBack,
+    /// The caller dropped it, or the server ended it at its deadline. Whether a write took effect is not known when it was dropped.
     Cancelled,
+    /// The database did not answer: the connection was lost, also during a commit, or the client's own deadline passed. Whether a write took effect is
+    /// not known.
+    Unknown,
 }
 
 impl OutcomeKind {
@@ -28,7 +33,9 @@ impl OutcomeKind {
             OutcomeKind::Denied => "denied",
             OutcomeKind::Throttled => "throttled",
             OutcomeKind::Failed => "failed",
+            OutcomeKind::RolledBack => "rolled_back",
             OutcomeKind::Cancelled => "cancelled",
+            OutcomeKind::Unknown => "unknown",
         }
     }
 }

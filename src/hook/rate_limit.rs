@@ -313,7 +313,7 @@ impl Rule {
             Scope::Global => Key::Global,
             Scope::Handle => Key::Handle(cx.handle, cx.handle_name.clone(), Arc::clone(&cx.database)),
             Scope::Subject => match &cx.subject {
-                Some(subject) => Key::Subject(subject.clone()),
+                Some(subject) => Key::Subject(subject.identity()),
                 None => return refuse(Reason::NoSubject, None),
             },
         };

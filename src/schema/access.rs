@@ -1,7 +1,7 @@
 //! Which columns of which tables a plan uses, and for what.
 
 use super::resolved::{ColumnId, ColumnInfo, ScanId, ScanInfo, ScanSource};
-use crate::statement::TableAccess;
+use crate::statement::{StatementKind, TableAccess};
 
 /// What a column is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,11 +36,18 @@ impl AccessLog {
         self.everything.push(scan);
     }
 
-    /// One entry a table: several scans of one table, as in a self-join, count together.
-    pub(super) fn report(self, columns: &[ColumnInfo], scans: &[ScanInfo]) -> Vec<TableAccess> {
+    /// One entry for a table and what is done to it: several scans of one table, as in a self-join, count together. `target` is
+    /// the scan that a write changes.
+    pub(super) fn report(
+        self,
+        columns: &[ColumnInfo],
+        scans: &[ScanInfo],
+        target: Option<(ScanId, StatementKind)>,
+    ) -> Vec<TableAccess> {
         let mut tables: Vec<TableAccess> = Vec::new();
         let mut place_of_scan = Vec::with_capacity(scans.len());
-        for scan in scans {
+        for (position, scan) in scans.iter().enumerate() {
+            let verb = target.filter(|(scan, _)| *scan == position).map(|(_, verb)| verb).unwrap_or_default();
             let name = match &scan.source {
                 ScanSource::Table(table) => table.full_name(),
                 ScanSource::Raw(_) | ScanSource::Cte { .. } => {
@@ -48,8 +55,9 @@ impl AccessLog {
                     continue;
                 }
             };
-            let place = tables.iter().position(|access| access.table == name).unwrap_or_else(|| {
-                tables.push(TableAccess { table: name, ..TableAccess::default() });
+            let known = tables.iter().position(|access| access.table == name && access.verb == verb);
+            let place = known.unwrap_or_else(|| {
+                tables.push(TableAccess { table: name, verb, ..TableAccess::default() });
                 tables.len() - 1
             });
             place_of_scan.push(Some(place));
@@ -66,7 +74,7 @@ impl AccessLog {
         for scan in self.everything {
             let place = place_of_scan.get(scan).copied().flatten();
             if let Some(access) = place.and_then(|place| tables.get_mut(place)) {
-                access.output.push("*".to_owned());
+                list(access, Use::Output).push("*".to_owned());
             }
         }
         tables
@@ -75,6 +83,7 @@ impl AccessLog {
 
 fn list(access: &mut TableAccess, for_what: Use) -> &mut Vec<String> {
     match for_what {
+        Use::Output if access.verb != StatementKind::Select => &mut access.returned,
         Use::Output => &mut access.output,
         Use::Filter => &mut access.filter,
         Use::Join => &mut access.join,

@@ -115,7 +115,9 @@ impl<'a> Resolver<'a> {
     }
 
     pub(super) fn finish(self, kind: StatementKind, body: Body) -> ResolvedPlan {
-        let tables = self.access.report(&self.columns, &self.scans);
+        // A write's target is bound before anything else.
+        let target = matches!(body, Body::Insert { .. } | Body::Update { .. } | Body::Delete { .. }).then_some((0, kind));
+        let tables = self.access.report(&self.columns, &self.scans, target);
         let facts = Facts {
             kind,
             binds: self.binds,
