@@ -9,7 +9,7 @@
 
 use std::path::PathBuf;
 
-use portcullis::{AuditLayer, Database, Error, ErrorKind, Result, Subject, col};
+use portcullis::{AuditLayer, Database, Durability, Error, ErrorKind, Result, Subject, col};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -17,7 +17,7 @@ async fn main() -> Result<()> {
     let file = std::env::args_os().nth(1).map_or_else(|| folder.path().join("audit.jsonl"), PathBuf::from);
 
     // The audit is added first: it is outermost, and also records what the hooks within it refuse.
-    let audit = AuditLayer::to_file(&file)?.synced();
+    let audit = AuditLayer::builder().durability(Durability::Synced).to_file(&file)?;
     let db = Database::builder("sqlite::memory:".parse()?).name("payroll").hook(audit).open_read_write().await?;
     db.sql("CREATE TABLE salaries (name text, amount integer)").execute().await?;
 
@@ -32,8 +32,8 @@ async fn main() -> Result<()> {
     assert!(!text.contains("Eve") && !text.contains("51000"), "a value is never written");
 
     // A sink that fails: nothing is sent from then on.
-    let db =
-        Database::builder("sqlite::memory:".parse()?).hook(AuditLayer::to_writer(FullDisk)).open_read_write().await?;
+    let audit = AuditLayer::to_writer(FullDisk)?;
+    let db = Database::builder("sqlite::memory:".parse()?).hook(audit).open_read_write().await?;
     let error = db.sql("SELECT 1 AS one").collect().await.expect_err("no record, no statement");
     assert_eq!(error.kind(), ErrorKind::Audit);
     println!("{error}");

@@ -58,8 +58,9 @@ pub use crate::expr::{
 };
 pub use crate::expr::{concat, concat_ws, greatest, if_, least, pi, random};
 pub use crate::hook::{
-    AuditLayer, AuditLog, Clock, ClockHands, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer,
-    Statements, Subject, TraceLayer,
+    AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditKey, AuditLayer, AuditLog, AuditReport, AuditVerifier,
+    Clock, ClockHands, Durability, Hook, Outcome, OutcomeKind, QueryContext, RateLimit, RateLimitLayer, Statements,
+    Subject, TraceLayer,
 };
 pub use crate::ident::Ident;
 pub use crate::query::{

@@ -1,58 +1,55 @@
-//! The audit trail: one record before each statement and one after it, as JSON lines.
+//! The audit trail: one record before each statement and one after it, as JSON lines in a chain of hashes.
 
-mod line;
+mod anchor;
+mod builder;
+mod chain;
+mod escape;
+mod file;
+mod journal;
+mod key;
+mod record;
+mod redact;
 mod sink;
+mod target;
+mod verify;
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
-use self::line::{Completion, Gap, Intent};
-use self::sink::Sink;
+pub use self::anchor::AuditAnchor;
+pub use self::builder::{AuditBuilder, Durability};
+use self::escape::to_object;
+use self::journal::{Fault, Owner};
+pub use self::key::AuditKey;
+use self::record::{Completion, Intent};
+use self::redact::Redact;
+pub use self::verify::{AuditBreak, AuditBreakKind, AuditReport, AuditVerifier};
 use super::{Clock, Hook, Outcome, QueryContext};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Writes who asked for what, before it is sent, and how it ended.
 ///
-/// Each statement gives two lines of JSON with the same `id`. Add the layer first, so that it is outermost and also records
-/// what the hooks within it refuse. A record never holds a value: SQL text has placeholders for all of them.
-///
-/// | Field | Record | Meaning |
-/// | --- | --- | --- |
-/// | `v` | all | Version of the record's form: 1. |
-/// | `phase` | all | `intent`, `completion` or `gap`. |
-/// | `time` | all | UTC to the microsecond, RFC 3339. |
-/// | `id` | intent, completion | The statement. |
-/// | `subject`, `tenant` | intent | On whose behalf; absent when not stated. |
-/// | `handle`, `handle_name` | intent | `read-only` or `read-write`, and the name given to the handle. |
-/// | `dialect`, `database` | intent | Where. |
-/// | `transaction` | intent | The id that the statements of one transaction share. |
-/// | `kind`, `summary` | intent | `SELECT`, and `SELECT orders, customers`. |
-/// | `tables` | intent | Tables with columns by use: `output`, `filter`, `join`, `group`, `sort`, `assign`. |
-/// | `fingerprint` | intent | 16 hexadecimal digits, the same for statements that differ in values only. |
-/// | `sql`, `sql_cut` | intent | The text, at most 8 KiB of it; `sql_cut` is true when there was more. |
-/// | `bind_types`, `bind_count` | intent | Types of the first 256 values, and how many there are. |
-/// | `refused` | intent | The code with which the guard has refused the statement already; it is not sent. |
-/// | `outcome` | completion | `completed`, `denied`, `throttled`, `failed` or `cancelled`. |
-/// | `rows`, `affected`, `elapsed_us` | completion | Rows returned, rows written, microseconds. |
-/// | `error`, `rule`, `sqlstate`, `constraint` | completion | The error's code and what is known with it. |
-/// | `since`, `refused_statements`, `lost_completions`, `lost_ids` | gap | See below. |
+/// Each statement gives two lines of JSON with the same `id`: the intent (who, where, which tables and columns by use, the text with
+/// placeholders for all values) and the completion (outcome, counts, time, codes). `docs/audit.md` describes each field. Add the layer
+/// first, so that it is outermost and also records what the hooks within it refuse. A record never holds a value.
 ///
 /// One record is one line whatever names hold: control, format, bidirectional and unassigned characters and the Unicode line
 /// separators are written as `\u` escapes.
 ///
-/// # When a record can't be written
+/// # Promises
 ///
-/// The audit fails closed. If the intent can't be written the statement is not sent: [`ErrorKind::Audit`], code
-/// `audit.unavailable`. If the completion can't be written the statement has run already; that is logged at `ERROR` with target
-/// `portcullis::audit`. In both cases the layer remembers a gap, and each later statement first tries to write a `gap` record: how
-/// many statements were refused meanwhile, how many completions are missing, and the ids of the first 256 of these. Until one
-/// is written all statements are refused. An intent without a completion or gap record means that the process ended, or that the
-/// statement was dropped while its hooks were running.
+/// - *Fails closed.* If the intent can't be made as safe as [`Durability`] says, the statement is not sent: [`ErrorKind::Audit`], with a
+///   code that says why (`audit.disk_full`, `audit.closed`, `audit.permission`, `audit.missing_file`, `audit.damaged`,
+///   `audit.deadline`, `audit.overloaded`, or `audit.unavailable` for all else). The first statement after the sink is back passes.
+/// - *Complete.* A completion that can't be written waits in memory and is written when the sink is back; that is logged at `ERROR` with
+///   target `portcullis::audit`. A `gap` record says how many statements were refused meanwhile, and names completions for which there was no
+///   room. An intent without a completion or a gap record means that the process ended while the statement ran.
+/// - *Bounded.* A statement waits no longer than the deadline for its record, and no more memory is used than was said.
+/// - *Ordered.* Records stand in the order in which the statements of a handle came to the layer.
+/// - *Evident.* Each record holds a hash of itself and all before it, see [`AuditVerifier`]; with an [`AuditKey`] checkpoints vouch for them.
 ///
 /// ```
 /// use portcullis::AuditLayer;
@@ -61,11 +58,14 @@ use crate::error::{Error, ErrorKind, Result};
 /// assert!(log.lines().is_empty());
 /// # let _ = audit;
 /// ```
+///
+/// Several layers make several copies; with [`AuditBuilder::best_effort`] one may fail without refusing statements.
 #[derive(Debug, Clone)]
 pub struct AuditLayer {
-    trail: Arc<Trail>,
+    owner: Arc<Owner>,
     clock: Clock,
-    synced: bool,
+    redact: Arc<Redact>,
+    best_effort: bool,
 }
 
 /// What an [`AuditLayer::to_memory`] has written.
@@ -73,30 +73,31 @@ pub struct AuditLayer {
 pub struct AuditLog(Arc<Mutex<Vec<String>>>);
 
 impl AuditLayer {
+    /// A builder, for all that is not as usual: durability, checkpoints, rotation.
+    pub fn builder() -> AuditBuilder {
+        AuditBuilder::new()
+    }
+
     /// Appends to a file, which is made with mode 600 if it doesn't exist; the mode of one that exists is left alone.
     ///
-    /// Each record is one `write` call in append mode, so records of several tasks, handles and processes do not mix in one
-    /// local file. A line that was torn by a full disk or a crash is ended before the next record: a reader should expect a
-    /// line there that is empty or not JSON. To rotate, move the file away and start with a new layer.
+    /// Several layers and processes may append to one local file: its lines never mix, and they make one chain. A line that was torn by a
+    /// full disk or a crash is ended before the next record, and a `recovery` record says how it looked. A file that was moved away
+    /// is followed by a new one at the path, whose first record links to it; [`AuditBuilder::rotate_at`] does that by itself.
     ///
     /// ```
     /// use portcullis::AuditLayer;
     ///
     /// let folder = tempfile::tempdir()?;
-    /// let audit = AuditLayer::to_file(folder.path().join("audit.jsonl"))?.synced();
+    /// let audit = AuditLayer::to_file(folder.path().join("audit.jsonl"))?;
     /// # let _ = audit;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// The file can't be opened for appending: kind [`ErrorKind::Io`], code `audit.open`.
+    /// The file can't be opened for reading and appending: kind [`ErrorKind::Io`], code `audit.open`.
     pub fn to_file(path: impl AsRef<Path>) -> Result<AuditLayer> {
-        let sink = Sink::file(path.as_ref()).map_err(|cause| {
-            Error::new(ErrorKind::Io, "audit.open", "the audit file can't be opened for appending")
-                .with_source(io::Error::from(cause.kind()))
-        })?;
-        Ok(AuditLayer::new(sink))
+        AuditLayer::builder().to_file(path)
     }
 
     /// Hands each record to `tracing`, as the message of an event at `INFO` with target `portcullis::audit`.
@@ -104,73 +105,49 @@ impl AuditLayer {
     /// `tracing` doesn't report a loss. What can be known is whether a subscriber takes such events at all: if none does, the
     /// record counts as not written, and the statement is refused.
     pub fn to_tracing() -> AuditLayer {
-        AuditLayer::new(Sink::Tracing)
+        AuditLayer::builder().to_tracing()
     }
 
-    /// Writes to anything: a socket, a compressor, a test's own sink. The writer is flushed after each record.
-    ///
-    /// It is called on the task that runs the statement, so it should not block for long.
+    /// Writes to anything: a socket, a compressor, a test's own sink. The writer is flushed after each write, and runs on a thread of its
+    /// own, so it may block.
     ///
     /// ```
     /// use portcullis::AuditLayer;
     ///
-    /// let audit = AuditLayer::to_writer(std::io::stderr());
+    /// let audit = AuditLayer::to_writer(std::io::stderr())?;
     /// # let _ = audit;
+    /// # Ok::<(), portcullis::Error>(())
     /// ```
-    pub fn to_writer(writer: impl io::Write + Send + 'static) -> AuditLayer {
-        AuditLayer::new(Sink::writer(Box::new(writer)))
+    ///
+    /// # Errors
+    ///
+    /// The thread can't be started: kind [`ErrorKind::Io`], code `audit.open`.
+    pub fn to_writer(writer: impl io::Write + Send + 'static) -> Result<AuditLayer> {
+        AuditLayer::builder().to_writer(writer)
     }
 
     /// Keeps the records in memory, without bound: for tests and examples.
     pub fn to_memory() -> (AuditLayer, AuditLog) {
-        let log = AuditLog(Arc::default());
-        (AuditLayer::new(Sink::Memory(Arc::clone(&log.0))), log)
+        AuditLayer::builder().to_memory()
     }
 
-    /// Waits after each record until the file's data is on the disk (`fdatasync`), on a thread that may block. Without it a
-    /// record survives the end of the process, not that of the machine. It makes no difference to other sinks.
-    #[must_use = "this returns the changed layer"]
-    pub fn synced(mut self) -> AuditLayer {
-        self.synced = true;
-        self
-    }
-
-    /// Takes the time of records from this clock.
-    #[must_use = "this returns the changed layer"]
-    pub fn with_clock(mut self, clock: Clock) -> AuditLayer {
-        self.clock = clock;
-        self
-    }
-
-    fn new(sink: Sink) -> AuditLayer {
-        let trail = Trail { sink, broken: AtomicBool::new(false), missing: Mutex::default() };
-        AuditLayer { trail: Arc::new(trail), clock: Clock::system(), synced: false }
-    }
-
-    /// Writes the gap record if there is a gap, then `line`.
-    async fn write(&self, now: DateTime<Utc>, line: Vec<u8>) -> io::Result<()> {
-        if self.synced && self.trail.sink.is_file() {
-            // Without a runtime there is no other thread to go to, and no task to hold up either.
-            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                let trail = Arc::clone(&self.trail);
-                let written = runtime.spawn_blocking(move || trail.write(now, &line, true)).await;
-                return written.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+    /// Writes all that waits, and a checkpoint if there is a key, and says where the log is now. Kept where whoever writes the log
+    /// can't change it, the anchor shows later that nothing before it was changed and that the log was not cut short of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Audit`] as for a statement.
+    pub async fn checkpoint(&self) -> Result<AuditAnchor> {
+        let journal = Arc::clone(&self.owner.0);
+        let chain = match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn_blocking(move || journal.checkpoint()).await.unwrap_or(Err(io::ErrorKind::Other))
             }
-        }
-        // Waiting for the lock puts the thread to sleep, and with it every other task that it could run meanwhile. A write
-        // takes some microseconds, so it is soon free.
-        for _ in 0..PATIENCE {
-            if !self.trail.sink.is_busy() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        self.trail.write(now, &line, self.synced)
+            Err(_) => journal.checkpoint(),
+        };
+        chain.map(AuditAnchor::of).map_err(|fault| refusal(fault, "the log could not be brought to a checkpoint"))
     }
 }
-
-/// How often a record gives way to other tasks while the sink is busy, before it waits for the sink.
-const PATIENCE: u32 = 16;
 
 impl AuditLog {
     /// The records so far, in the order written, each without its newline.
@@ -186,136 +163,84 @@ impl AuditLog {
 
 impl Hook for AuditLayer {
     async fn before(&self, cx: &QueryContext) -> Result<()> {
-        let now = self.clock.now();
-        let written = match line::to_line(&Intent::new(cx, &stamp(now))) {
-            Ok(line) => self.write(now, line).await,
-            Err(error) => Err(error),
+        let journal = &self.owner.0;
+        let mut unless_written = LostIntent { layer: self, lost: true };
+        let written = match to_object(&Intent::new(cx, self.clock.now(), &self.redact)) {
+            Ok(object) => journal.intent(cx.id(), object).await,
+            Err(error) => Err(error.kind()),
         };
-        written.map_err(|cause| {
-            self.trail.note(now, |missing| missing.refused = missing.refused.saturating_add(1));
-            Error::new(
-                ErrorKind::Audit,
-                "audit.unavailable",
-                "the audit record could not be written, so the statement was not sent",
-            )
-            // The kind only: what a writer of the caller's puts into its errors is not known.
-            .with_source(io::Error::from(cause.kind()))
-        })
+        unless_written.lost = written.is_err();
+        match written {
+            Err(fault) if !self.best_effort => {
+                Err(refusal(fault, "the audit record could not be written, so the statement was not sent"))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn after(&self, cx: &QueryContext, outcome: &Outcome) {
-        let now = self.clock.now();
-        let mut unless_written = LostCompletion { trail: &self.trail, now, id: Some(cx.id()) };
-        let written = match line::to_line(&Completion::new(cx, outcome, &stamp(now))) {
-            Ok(line) => self.write(now, line).await,
-            Err(error) => Err(error),
+        let mut unless_written = LateCompletion(Some(cx.id()));
+        let written = match to_object(&Completion::new(cx, outcome, self.clock.now())) {
+            Ok(object) => self.owner.0.completion(cx.id(), object).await,
+            Err(error) => {
+                self.owner.0.note(|missing| missing.lose(cx.id()));
+                Err(error.kind())
+            }
         };
         if written.is_ok() {
-            unless_written.id = None;
+            unless_written.0 = None;
         }
     }
 }
 
-/// Notes a missing completion when it is dropped, so also when `after` is cut short by the deadline or by a panic in a writer.
-struct LostCompletion<'a> {
-    trail: &'a Trail,
-    now: DateTime<Utc>,
-    id: Option<Uuid>,
+/// Counts a statement that was refused, also when the caller went away before it heard of it.
+struct LostIntent<'a> {
+    layer: &'a AuditLayer,
+    lost: bool,
 }
 
-impl Drop for LostCompletion<'_> {
+impl Drop for LostIntent<'_> {
     fn drop(&mut self) {
-        let Some(id) = self.id else { return };
-        self.trail.note(self.now, |missing| missing.lose(id));
+        if self.lost {
+            let best_effort = self.layer.best_effort;
+            self.layer.owner.0.note(|missing| {
+                let count = if best_effort { &mut missing.intents } else { &mut missing.refused };
+                *count = count.saturating_add(1);
+            });
+        }
+    }
+}
+
+/// Says in the program's own log that a completion is late, also when `after` was cut short by the deadline.
+struct LateCompletion(Option<Uuid>);
+
+impl Drop for LateCompletion {
+    fn drop(&mut self) {
+        let Some(id) = self.0 else { return };
         tracing::error!(
             target: "portcullis::audit",
             %id,
-            "the completion of a statement could not be recorded; statements are refused until the audit can be written again"
+            "the completion of a statement could not be recorded yet; statements are refused until the audit can be written again"
         );
     }
 }
 
-/// The sink, and what is missing in it.
-#[derive(Debug)]
-struct Trail {
-    sink: Sink,
-    /// There is a gap. Read for each statement, so apart from the lock.
-    broken: AtomicBool,
-    missing: Mutex<Option<Missing>>,
-}
-
-/// What could not be written.
-#[derive(Debug, Default)]
-struct Missing {
-    since: DateTime<Utc>,
-    refused: u64,
-    completions: u64,
-    ids: Vec<Uuid>,
-}
-
-/// The most ids in one gap record.
-const LOST_IDS: usize = 256;
-
-impl Missing {
-    fn lose(&mut self, id: Uuid) {
-        self.completions = self.completions.saturating_add(1);
-        if self.ids.len() < LOST_IDS {
-            self.ids.push(id);
-        }
-    }
-
-    fn merge(&mut self, earlier: Missing) {
-        self.since = self.since.min(earlier.since);
-        self.refused = self.refused.saturating_add(earlier.refused);
-        self.completions = self.completions.saturating_add(earlier.completions);
-        let mut ids = earlier.ids;
-        ids.append(&mut self.ids);
-        ids.truncate(LOST_IDS);
-        self.ids = ids;
-    }
-}
-
-impl Trail {
-    fn write(&self, now: DateTime<Utc>, line: &[u8], sync: bool) -> io::Result<()> {
-        if self.broken.load(Ordering::Acquire) {
-            let mut gap = GapInHand { trail: self, missing: self.take() };
-            if let Some(missing) = &gap.missing {
-                self.sink.write(&line::to_line(&Gap::new(missing, &stamp(now)))?, sync)?;
-                gap.missing = None;
-            }
-        }
-        self.sink.write(line, sync)
-    }
-
-    fn note(&self, now: DateTime<Utc>, change: impl FnOnce(&mut Missing)) {
-        let mut missing = lock(&self.missing);
-        change(missing.get_or_insert_with(|| Missing { since: now, ..Missing::default() }));
-        self.broken.store(true, Ordering::Release);
-    }
-
-    fn take(&self) -> Option<Missing> {
-        let mut missing = lock(&self.missing);
-        self.broken.store(false, Ordering::Release);
-        missing.take()
-    }
-}
-
-/// A gap that is being written, without the lock: a subscriber of `tracing` may do anything. What was not written goes back.
-struct GapInHand<'a> {
-    trail: &'a Trail,
-    missing: Option<Missing>,
-}
-
-impl Drop for GapInHand<'_> {
-    fn drop(&mut self) {
-        if let Some(taken) = self.missing.take() {
-            self.trail.note(taken.since, |missing| missing.merge(taken));
-        }
-    }
-}
-
-fn stamp(now: DateTime<Utc>) -> String {
-    now.to_rfc3339_opts(SecondsFormat::Micros, true)
+/// Why a statement is not sent.
+fn refusal(fault: Fault, what: &str) -> Error {
+    use io::ErrorKind as Io;
+    let (code, why) = match fault {
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ("audit.disk_full", "the disk is full"),
+        Io::BrokenPipe | Io::ConnectionReset | Io::ConnectionAborted => ("audit.closed", "the other end is closed"),
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => ("audit.permission", "writing is not permitted"),
+        Io::NotFound | Io::NotADirectory | Io::IsADirectory => ("audit.missing_file", "there is no file at its path"),
+        Io::InvalidData => ("audit.damaged", "the file ends in what is no audit record; move it away"),
+        Io::TimedOut => ("audit.deadline", "that took longer than the deadline"),
+        Io::ResourceBusy => ("audit.overloaded", "too many records wait already"),
+        _ => ("audit.unavailable", "the sink failed"),
+    };
+    let message = format!("{what}: {why}");
+    // The kind only: what a writer of the caller's puts into its errors is not known.
+    Error::new(ErrorKind::Audit, code, message).with_source(io::Error::from(fault))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -16,7 +16,10 @@ mod audit;
 mod rate_limit;
 mod trace;
 
-pub use self::audit::{AuditLayer, AuditLog};
+pub use self::audit::{
+    AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditKey, AuditLayer, AuditLog, AuditReport, AuditVerifier,
+    Durability,
+};
 pub use self::clock::{Clock, ClockHands};
 pub use self::context::QueryContext;
 pub use self::outcome::{Outcome, OutcomeKind};

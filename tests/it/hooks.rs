@@ -404,14 +404,14 @@ async fn a_statement_whose_audit_record_can_not_be_written_is_not_run() {
             let raw = db.sql("DELETE FROM t").execute().await.unwrap_err();
             let begin = db.begin().await.unwrap_err();
             for error in [insert, raw, begin] {
-                assert_eq!((error.kind(), error.code()), (ErrorKind::Audit, "audit.unavailable"), "{error:?}");
+                assert_eq!((error.kind(), error.code()), (ErrorKind::Audit, "audit.disk_full"), "{error:?}");
             }
         }
         assert_eq!(ids(test).await, "1,2");
 
         // A disk that is full for a while leaves a gap that the record itself tells of.
         let disk = Disk::default();
-        let db = builder(test).hook(AuditLayer::to_writer(disk.clone())).open_read_write().await.unwrap();
+        let db = builder(test).hook(AuditLayer::to_writer(disk.clone()).unwrap()).open_read_write().await.unwrap();
         let insert = async |id: i64| db.insert("t").columns(["id"]).row([id]).execute().await;
         insert(3).await.unwrap();
         disk.full.store(true, Ordering::SeqCst);

@@ -1,6 +1,6 @@
 use std::fs;
-use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
@@ -13,6 +13,16 @@ use crate::types::SqlType;
 fn parse(line: &str) -> Json {
     assert!(!line.contains('\n'), "{line}");
     serde_json::from_str(line).unwrap()
+}
+
+/// A record without what the chain adds, which is there.
+fn body(line: &str) -> Json {
+    let mut record = parse(line);
+    let object = record.as_object_mut().unwrap();
+    assert_eq!(object.remove("v"), Some(json!(1)));
+    assert!(object.remove("seq").unwrap().is_u64());
+    assert_eq!(object.remove("hash").unwrap().as_str().unwrap().len(), 64);
+    record
 }
 
 fn records(text: &str) -> Vec<Json> {
@@ -33,9 +43,18 @@ async fn statement(audit: &AuditLayer, cx: &QueryContext, outcome: &Outcome) -> 
 #[tokio::test]
 async fn intent_and_completion_hold_what_the_table_says() {
     let (clock, hands) = Clock::manual();
-    let (audit, log) = AuditLayer::to_memory();
-    let audit = audit.with_clock(clock);
+    let (audit, log) = AuditLayer::builder().clock(clock).redact("*TOKEN").to_memory();
     let mut cx = select();
+    cx.subject = Some(
+        Subject::new("ada")
+            .tenant("north")
+            .roles(["clerk"])
+            .address([192, 0, 2, 7])
+            .delegated_by("grace")
+            .reason("ticket 4711")
+            .context("request_id", "7f3a")
+            .context("session_token", "hush"),
+    );
     let transaction = Uuid::now_v7();
     cx.transaction = Some(transaction);
     audit.before(&cx).await.unwrap();
@@ -45,23 +64,26 @@ async fn intent_and_completion_hold_what_the_table_says() {
     let lines = log.take();
     assert!(log.lines().is_empty());
     assert_eq!(
-        parse(&lines[0]),
+        body(&lines[0]),
         json!({
-            "v": 1, "phase": "intent", "time": "2026-01-01T00:00:00.000000Z", "id": cx.id(),
-            "subject": "ada", "tenant": "north", "handle": "read-write", "handle_name": "reports",
-            "dialect": "postgresql", "database": "shop", "transaction": transaction,
-            "kind": "SELECT", "summary": "SELECT orders",
-            "tables": [{"table": "orders", "output": ["id", "total"], "filter": ["total"]}],
+            "phase": "intent", "time": "2026-01-01T00:00:00.000000Z", "id": cx.id(),
+            "subject": "ada", "tenant": "north", "roles": ["clerk"], "source_address": "192.0.2.7",
+            "delegated_by": "grace", "reason": "ticket 4711",
+            "context": {"request_id": "7f3a", "session_token": "[redacted]"},
+            "handle": "read-write", "handle_name": "reports", "server": "db.example:5432", "database": "shop",
+            "dialect": "postgresql", "ordinal": 7, "transaction": transaction, "attempt": 1,
+            "operation": "SELECT", "summary": "SELECT orders",
+            "tables": [{"table": "orders", "verb": "SELECT", "output": ["id", "total"], "filter": ["total"]}],
             "fingerprint": "00abcdef01234567",
             "sql": "SELECT \"id\", \"total\" FROM \"orders\" WHERE \"total\" > $1::numeric",
-            "bind_types": ["decimal"], "bind_count": 1,
+            "bind_count": 1, "bind_types": ["decimal"],
         })
     );
     assert_eq!(
-        parse(&lines[1]),
+        body(&lines[1]),
         json!({
-            "v": 1, "phase": "completion", "time": "2026-01-01T00:00:00.001500Z", "id": cx.id(),
-            "outcome": "completed", "rows": 3, "affected": 0, "elapsed_us": 1_500,
+            "phase": "completion", "time": "2026-01-01T00:00:00.001500Z", "id": cx.id(),
+            "outcome": "allowed", "rows": 3, "affected": 0, "elapsed_us": 1_500,
         })
     );
     assert_eq!(lines.len(), 2);
@@ -199,7 +221,7 @@ impl io::Write for Flaky {
 impl Flaky {
     fn layer() -> (AuditLayer, Flaky) {
         let flaky = Flaky::default();
-        (AuditLayer::to_writer(flaky.clone()), flaky)
+        (AuditLayer::to_writer(flaky.clone()).unwrap(), flaky)
     }
 
     fn set(&self, mood: Mood) {
@@ -231,33 +253,49 @@ async fn statement_is_refused_while_its_intent_can_not_be_written() {
 }
 
 #[tokio::test]
-async fn lost_completion_stops_all_statements_until_a_gap_record_is_written() {
-    let (clock, hands) = Clock::manual();
+async fn completion_that_can_not_be_written_is_kept_and_statements_are_refused_until_it_is() {
     let (audit, sink) = Flaky::layer();
-    let audit = audit.with_clock(clock);
     // A clone is the same trail.
     let other = audit.clone();
     let cx = select();
     audit.before(&cx).await.unwrap();
     sink.set(Mood::Fails);
-    hands.advance(Duration::from_secs(1));
     audit.after(&cx, &Outcome::sample()).await;
-    hands.advance(Duration::from_secs(1));
     assert_eq!(other.before(&select()).await.unwrap_err().code(), "audit.unavailable");
     sink.set(Mood::Well);
     other.before(&select()).await.unwrap();
-    audit.before(&select()).await.unwrap();
-
     let records = records(&sink.text());
     let phases: Vec<_> = records.iter().map(|record| record["phase"].as_str().unwrap()).collect();
-    assert_eq!(phases, ["intent", "gap", "intent", "intent"]);
-    assert_eq!(
-        records[1],
-        json!({
-            "v": 1, "phase": "gap", "time": "2026-01-01T00:00:02.000000Z", "since": "2026-01-01T00:00:01.000000Z",
-            "refused_statements": 1, "lost_completions": 1, "lost_ids": [cx.id()],
-        })
-    );
+    assert_eq!(phases, ["intent", "gap", "completion", "intent"]);
+    assert_eq!((&records[1]["refused_statements"], &records[1]["lost_completions"]), (&json!(1), &json!(0)));
+    assert_eq!(records[2]["id"], json!(cx.id()));
+}
+
+#[tokio::test]
+async fn completions_beyond_the_memory_are_named_in_a_gap_record() {
+    let sink = Flaky::default();
+    let audit = AuditLayer::builder().memory(2_000).to_writer(sink.clone()).unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..40 {
+        let cx = select();
+        audit.before(&cx).await.unwrap();
+        waiting.push(cx);
+    }
+    sink.set(Mood::Fails);
+    for cx in &waiting {
+        audit.after(cx, &Outcome::sample()).await;
+    }
+    let error = audit.before(&select()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Audit);
+    sink.set(Mood::Well);
+    while audit.before(&select()).await.is_err() {}
+    let records = records(&sink.text());
+    let gap = records.iter().find(|record| record["phase"] == "gap").unwrap();
+    let lost = gap["lost_completions"].as_u64().unwrap();
+    let written = records.iter().filter(|record| record["phase"] == "completion").count() as u64;
+    assert!(lost > 10 && written > 5, "{lost} {written}");
+    assert_eq!(lost + written, 40);
+    assert_eq!(gap["lost_ids"].as_array().unwrap().len() as u64, lost);
 }
 
 #[tokio::test]
@@ -270,10 +308,16 @@ async fn torn_line_is_ended_before_the_next_record() {
     audit.before(&select()).await.unwrap();
     let text = sink.text();
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 5);
-    assert_eq!(lines[2], r#"{"v":1,"p"#);
-    assert_eq!(parse(lines[3])["phase"], "gap");
-    assert_eq!(parse(lines[4])["phase"], "intent");
+    assert_eq!(lines[2], r#"{"v":1,"s"#);
+    let recovery = parse(lines[3]);
+    assert_eq!((&recovery["phase"], &recovery["torn_bytes"]), (&json!("recovery"), &json!(9)));
+    assert_eq!(parse(lines[4])["phase"], "gap");
+    assert_eq!(parse(lines[5])["phase"], "intent");
+    let mut verifier = AuditVerifier::new();
+    verifier.read("log", text.as_bytes()).unwrap();
+    let report = verifier.finish();
+    assert!(report.is_whole(), "{report}");
+    assert_eq!((report.records(), report.torn_lines(), report.gaps()), (5, 1, 1));
 }
 
 #[tokio::test]
@@ -283,7 +327,7 @@ async fn panic_in_the_writer_refuses_and_a_poisoned_lock_does_not_stay() {
     let cx = select();
     sink.set(Mood::Panics);
     let error = stack.before(&cx, &mut Entered::default()).await.unwrap_err();
-    assert_eq!(error.code(), "hook.panicked");
+    assert_eq!(error.code(), "audit.unavailable");
     sink.set(Mood::Well);
     let mut entered = Entered::default();
     stack.before(&cx, &mut entered).await.unwrap();
@@ -291,25 +335,23 @@ async fn panic_in_the_writer_refuses_and_a_poisoned_lock_does_not_stay() {
     stack.after(&cx, &Outcome::sample(), entered).await;
     sink.set(Mood::Well);
     stack.before(&cx, &mut entered).await.unwrap();
-    let last = sink.text();
-    let last: Vec<_> = last.lines().rev().take(2).map(parse).collect();
-    assert_eq!((&last[0]["phase"], &last[1]["phase"]), (&json!("intent"), &json!("gap")));
-    assert_eq!(last[1]["lost_ids"], json!([cx.id()]));
+    let text = sink.text();
+    let phases: Vec<_> = records(&text).iter().map(|record| record["phase"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(phases, ["gap", "intent", "completion", "intent"]);
 }
 
 #[test]
 fn gap_keeps_the_count_and_the_first_ids() {
-    let (audit, _) = AuditLayer::to_memory();
-    let early = DateTime::from_timestamp_micros(1).unwrap();
+    let mut missing = record::Missing::default();
     let first = Uuid::now_v7();
-    audit.trail.note(early, |missing| missing.lose(first));
+    missing.lose(first);
     for _ in 0..300 {
-        let taken = audit.trail.take();
-        audit.trail.note(DateTime::from_timestamp_micros(2).unwrap(), |missing| missing.lose(Uuid::now_v7()));
-        drop(GapInHand { trail: &audit.trail, missing: taken });
+        let mut later = record::Missing::default();
+        later.lose(Uuid::now_v7());
+        later.merge(std::mem::take(&mut missing));
+        missing = later;
     }
-    let missing = audit.trail.take().unwrap();
-    assert_eq!((missing.completions, missing.ids.len(), missing.ids[0], missing.since), (301, 256, first, early));
+    assert_eq!((missing.completions, missing.ids.len(), missing.ids[0]), (301, 256, first));
 }
 
 #[tokio::test]
@@ -320,7 +362,7 @@ async fn file_is_appended_to_and_made_for_its_owner_only() {
         let audit = AuditLayer::to_file(&path).unwrap();
         statement(&audit, &select(), &Outcome::sample()).await.unwrap();
     }
-    let synced = AuditLayer::to_file(&path).unwrap().synced();
+    let synced = AuditLayer::builder().durability(Durability::Synced).to_file(&path).unwrap();
     statement(&synced, &select(), &Outcome::sample()).await.unwrap();
     assert_eq!(records(&fs::read_to_string(&path).unwrap()).len(), 6);
     #[cfg(unix)]
@@ -330,27 +372,32 @@ async fn file_is_appended_to_and_made_for_its_owner_only() {
     }
 }
 
-#[test]
-fn synced_file_works_without_a_runtime() {
+#[tokio::test]
+async fn file_that_ends_in_a_torn_line_gets_its_end_first_and_the_chain_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let audit = AuditLayer::to_file(&path).unwrap().synced();
-    futures_util::FutureExt::now_or_never(audit.before(&select())).unwrap().unwrap();
-    assert_eq!(records(&fs::read_to_string(&path).unwrap()).len(), 1);
+    statement(&AuditLayer::to_file(&path).unwrap(), &select(), &Outcome::sample()).await.unwrap();
+    let whole = fs::read(&path).unwrap();
+    for cut in [1, 2, 70, 200] {
+        fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+        statement(&AuditLayer::to_file(&path).unwrap(), &select(), &Outcome::sample()).await.unwrap();
+        let report = AuditVerifier::new().verify_files([&path]).unwrap();
+        // A line that lacks its newline only is whole.
+        let (records, torn) = if cut == 1 { (4, 0) } else { (4, 1) };
+        assert!(report.is_whole(), "{cut}: {report}");
+        assert_eq!((report.records(), report.torn_lines()), (records, torn), "{cut}: {report}");
+    }
 }
 
 #[tokio::test]
-async fn file_that_ends_in_a_torn_line_gets_its_end_first() {
+async fn file_that_ends_in_something_else_is_refused_until_it_is_moved_away() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    fs::write(&path, "{\"v\":1}\n{\"v\":1,\"pha").unwrap();
+    fs::write(&path, "something else\n").unwrap();
     let audit = AuditLayer::to_file(&path).unwrap();
-    statement(&audit, &select(), &Outcome::sample()).await.unwrap();
-    let text = fs::read_to_string(&path).unwrap();
-    let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 4);
-    assert_eq!(lines[1], "{\"v\":1,\"pha");
-    assert_eq!(parse(lines[2])["phase"], "intent");
+    assert_eq!(audit.before(&select()).await.unwrap_err().code(), "audit.damaged");
+    fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+    audit.before(&select()).await.unwrap();
 }
 
 #[test]
@@ -367,12 +414,12 @@ async fn full_disk_refuses_statements() {
     let full = AuditLayer::to_file("/dev/full").unwrap();
     for _ in 0..2 {
         let error = full.before(&select()).await.unwrap_err();
-        assert_eq!(error.code(), "audit.unavailable");
+        assert_eq!(error.code(), "audit.disk_full");
         let source = std::error::Error::source(&error).unwrap().downcast_ref::<io::Error>().unwrap();
         assert_eq!(source.kind(), io::ErrorKind::StorageFull);
     }
-    let synced = AuditLayer::to_file("/dev/full").unwrap().synced();
-    assert_eq!(synced.before(&select()).await.unwrap_err().code(), "audit.unavailable");
+    let synced = AuditLayer::builder().durability(Durability::Synced).to_file("/dev/full").unwrap();
+    assert_eq!(synced.before(&select()).await.unwrap_err().code(), "audit.disk_full");
     AuditLayer::to_file("/dev/null").unwrap().before(&select()).await.unwrap();
 }
 
@@ -400,6 +447,8 @@ async fn lines_of_tasks_and_layers_do_not_mix() {
     for task in tasks {
         task.await.unwrap();
     }
+    let report = AuditVerifier::new().verify_files([&path]).unwrap();
+    assert!(report.is_whole(), "{report}");
     let records = records(&fs::read_to_string(&path).unwrap());
     assert_eq!(count.load(Ordering::SeqCst), 600);
     assert_eq!(records.len(), 1_200);
@@ -454,4 +503,189 @@ fn tracing_sink_writes_to_a_subscriber_and_refuses_without_one() {
     tracing::subscriber::with_default(subscriber(tracing::Level::WARN), || {
         assert_eq!(run(&audit).unwrap_err().code(), "audit.unavailable");
     });
+}
+
+#[tokio::test]
+async fn a_writer_that_hangs_refuses_at_the_deadline_and_what_it_took_late_is_withdrawn() {
+    struct Stuck(Arc<Mutex<Vec<u8>>>, Arc<Mutex<()>>);
+    impl io::Write for Stuck {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            let _open = self.1.lock().unwrap();
+            self.0.lock().unwrap().extend_from_slice(buffer);
+            Ok(buffer.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (written, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(())));
+    let writer = Stuck(Arc::clone(&written), Arc::clone(&gate));
+    let audit = AuditLayer::builder().deadline(Duration::from_millis(50)).to_writer(writer).unwrap();
+    let first = select();
+    {
+        let _shut = gate.lock().unwrap();
+        let started = Instant::now();
+        assert_eq!(audit.before(&first).await.unwrap_err().code(), "audit.deadline");
+        assert!(started.elapsed() >= Duration::from_millis(50) && started.elapsed() < Duration::from_secs(20));
+        // The twin of the first that is not in the writer's hands yet is never written.
+        assert_eq!(audit.before(&select()).await.unwrap_err().code(), "audit.deadline");
+    }
+    while audit.before(&select()).await.is_err() {}
+    drop(audit);
+    let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+    let records = records(&text);
+    let intents: Vec<_> = records.iter().filter(|record| record["phase"] == "intent").collect();
+    assert_eq!(intents[0]["id"], json!(first.id()));
+    let end = records.iter().find(|it| it["phase"] == "completion" && it["id"] == json!(first.id())).unwrap();
+    assert_eq!((&end["outcome"], &end["error"]), (&json!("denied"), &json!("audit.deadline")));
+    assert!(records.iter().any(|record| record["phase"] == "gap" && record["refused_statements"].as_u64() >= Some(2)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_level_writes_all_records_in_order_and_closes_the_log() {
+    let key = AuditKey::new("k", "0123456789abcdef0123456789abcdef").unwrap();
+    for level in [Durability::Buffered, Durability::Flushed, Durability::Synced] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let builder = AuditLayer::builder().durability(level).key(key.clone()).checkpoint_every(50);
+        let audit = builder.to_file(&path).unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let audit = audit.clone();
+            tasks.spawn(async move {
+                for _ in 0..25 {
+                    statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+                }
+            });
+        }
+        tasks.join_all().await;
+        let anchor = audit.checkpoint().await.unwrap();
+        drop(audit);
+        let report = AuditVerifier::new().key(key.clone()).anchor(anchor).verify_files([&path]).unwrap();
+        assert!(report.is_whole() && report.is_closed() && report.unanchored() == 0, "{level:?} {report}");
+        assert!(report.checkpoints() >= 8, "{report}");
+        assert_eq!(report.records() - report.checkpoints(), 400);
+        let mut open = std::collections::HashSet::new();
+        for record in records(&fs::read_to_string(&path).unwrap()) {
+            match record["phase"].as_str().unwrap() {
+                "intent" => assert!(open.insert(record["id"].to_string())),
+                "completion" => assert!(open.remove(&record["id"].to_string())),
+                other => assert_eq!(other, "checkpoint"),
+            }
+        }
+        assert!(open.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn checkpoints_come_by_themselves_when_records_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = AuditKey::new("k", "0123456789abcdef0123456789abcdef").unwrap();
+    for level in [Durability::Buffered, Durability::Flushed, Durability::Synced] {
+        let path = folder.path().join(format!("{level:?}"));
+        let audit = AuditLayer::builder().durability(level).key(key.clone()).to_file(&path).unwrap();
+        statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+        let started = Instant::now();
+        loop {
+            let report = AuditVerifier::new().key(key.clone()).verify_files([&path]).unwrap();
+            if report.anchored_to() == Some(3) {
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "{report}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        drop(audit);
+    }
+}
+
+#[tokio::test]
+async fn files_are_closed_by_size_and_age_linked_and_only_some_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (clock, hands) = Clock::manual();
+    let key = AuditKey::new("k", "0123456789abcdef0123456789abcdef").unwrap();
+    let builder = AuditLayer::builder().clock(clock).key(key.clone()).rotate_at(4_000);
+    let audit = builder.rotate_after(Duration::from_secs(60)).to_file(&path).unwrap();
+    for _ in 0..20 {
+        statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+    }
+    let by_size = file::closed_files(&path).len();
+    assert!(by_size >= 4, "{by_size}");
+    hands.advance(Duration::from_secs(61));
+    statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+    assert_eq!(file::closed_files(&path).len(), by_size + 1);
+    drop(audit);
+    // Another process goes on where this one ended.
+    let audit = AuditLayer::builder().key(key.clone()).rotate_at(4_000).keep(3).to_file(&path).unwrap();
+    let all = |path: &Path| -> Vec<_> {
+        let closed = file::closed_files(path).into_iter().map(|(_, path)| path);
+        closed.chain([path.to_owned()]).collect()
+    };
+    let verify = |files: &[std::path::PathBuf]| AuditVerifier::new().key(key.clone()).verify_files(files).unwrap();
+    let report = verify(&all(&path));
+    assert!(report.is_whole() && report.is_closed() && report.first_seq() == 1, "{report}");
+    for file in all(&path) {
+        assert!(fs::metadata(&file).unwrap().len() <= 4_200, "{file:?}");
+    }
+    for _ in 0..10 {
+        statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+    }
+    assert_eq!(all(&path).len(), 4);
+    drop(audit);
+    let report = verify(&all(&path));
+    assert!(report.is_whole() && report.is_closed() && report.first_seq() > 1 && report.unanchored() == 0, "{report}");
+    // A file that is left out is seen, and so are two in the wrong order.
+    let files = all(&path);
+    let kind = |files: &[std::path::PathBuf]| verify(files).broken().unwrap().kind();
+    assert_eq!(kind(&[files[0].clone(), files[2].clone()]), AuditBreakKind::Missing);
+    assert_eq!(kind(&[files[1].clone(), files[0].clone()]), AuditBreakKind::OutOfOrder);
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_away_or_removed_is_followed_by_a_linked_one() {
+    for level in [Durability::Buffered, Durability::Flushed, Durability::Synced] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("audit.jsonl"), folder.path().join("aside"));
+        let audit = AuditLayer::builder().durability(level).to_file(&path).unwrap();
+        statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+        audit.checkpoint().await.unwrap();
+        fs::rename(&path, &aside).unwrap();
+        statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+        audit.checkpoint().await.unwrap();
+        let report = AuditVerifier::new().verify_files([&aside, &path]).unwrap();
+        assert!(report.is_whole() && report.records() == 5, "{level:?} {report}");
+        // Removed with its folder: there is no place for a file, until there is one again.
+        let all = fs::read(&path).unwrap();
+        fs::remove_dir_all(folder.path()).unwrap();
+        let mut refused = audit.before(&select()).await;
+        while level == Durability::Buffered && refused.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            refused = audit.before(&select()).await;
+        }
+        assert_eq!(refused.unwrap_err().code(), "audit.missing_file", "{level:?}");
+        fs::create_dir(folder.path()).unwrap();
+        statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+        drop(audit);
+        let after = fs::read(&path).unwrap();
+        let mut verifier = AuditVerifier::new();
+        verifier.read("kept", all.as_slice()).unwrap();
+        verifier.read("new", after.as_slice()).unwrap();
+        let report = verifier.finish();
+        assert!(report.is_whole() && report.gaps() == 1, "{level:?} {report}");
+    }
+}
+
+#[tokio::test]
+async fn best_effort_lets_statements_pass_and_counts_what_is_missing() {
+    let flaky = Flaky::default();
+    let audit = AuditLayer::builder().best_effort().to_writer(flaky.clone()).unwrap();
+    flaky.set(Mood::Fails);
+    for _ in 0..3 {
+        audit.before(&select()).await.unwrap();
+    }
+    flaky.set(Mood::Well);
+    audit.before(&select()).await.unwrap();
+    let records = records(&flaky.text());
+    assert_eq!((&records[0]["lost_intents"], &records[0]["refused_statements"]), (&json!(3), &json!(0)));
+    assert_eq!(records[1]["phase"], "intent");
 }

@@ -1,0 +1,397 @@
+//! A log in files: one that grows, and those that were closed before it, in the same folder.
+//!
+//! Several processes may write one log. Each locks the file for the time of a write (`flock`), looks whether others have written
+//! meanwhile and goes on from the end of their chain, and looks whether the path leads to the file still.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use super::chain::{Chain, Line, sha256};
+use super::target::Owed;
+
+/// When a file is closed and the next one begun, and how many closed ones are kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rotation {
+    pub(super) bytes: Option<u64>,
+    pub(super) age: Option<Duration>,
+    pub(super) keep: Option<usize>,
+}
+
+pub(super) struct FileTarget {
+    path: PathBuf,
+    rotation: Rotation,
+    open: Option<Opened>,
+}
+
+struct Opened {
+    file: File,
+    /// Pipes and devices are written to as they come: they have no length, no end to look at and no lock.
+    regular: bool,
+    identity: Identity,
+    locked: bool,
+    /// Where our own last write ended, if that went well.
+    len: Option<u64>,
+    number: u64,
+    begun: Option<DateTime<Utc>>,
+}
+
+/// The most bytes that are looked through for the last line.
+const LONGEST_LINE: u64 = 64 << 20;
+
+impl FileTarget {
+    pub(super) fn open(path: &Path, rotation: Rotation) -> io::Result<FileTarget> {
+        let open = Some(Opened::open(path)?);
+        Ok(FileTarget { path: path.to_owned(), rotation, open })
+    }
+
+    /// Whether it is a file and not a pipe or a device, so that a write to it does not wait for a reader.
+    pub(super) fn is_regular(&self) -> bool {
+        self.open.as_ref().is_some_and(|opened| opened.regular)
+    }
+
+    pub(super) fn begin(&mut self, chain: &mut Chain, patience: Duration, now: DateTime<Utc>) -> io::Result<Owed> {
+        let begun = self.lock_the_right_one(chain, patience);
+        let begun = begun.and_then(|()| match &mut self.open {
+            Some(opened) if opened.regular => opened.catch_up(chain, &self.path, now),
+            _ => Ok(Owed::default()),
+        });
+        if begun.is_err() {
+            self.unlock();
+        }
+        begun
+    }
+
+    fn lock_the_right_one(&mut self, chain: &mut Chain, patience: Duration) -> io::Result<()> {
+        for _ in 0..16 {
+            let opened = match &mut self.open {
+                Some(opened) => opened,
+                none => none.insert(Opened::open(&self.path)?),
+            };
+            opened.lock(patience)?;
+            match fs::metadata(&self.path) {
+                Ok(found) if opened.identity == Identity::of(&found) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            // The file was moved away. What others wrote into it before comes first in the chain. The next one is opened before
+            // the lock on this one is given up: whoever moved it holds that until the next one has its first record.
+            if opened.regular {
+                // One whose end could not be read was moved away for that, perhaps: what we wrote ourselves is known.
+                let _ = opened.catch_up(chain, &self.path, DateTime::default());
+            }
+            let mut next = Opened::open(&self.path)?;
+            if next.number == 0 {
+                next.number = opened.number.max(1).saturating_add(1);
+            }
+            self.open = Some(next);
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    pub(super) fn put(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
+        match &self.open {
+            Some(opened) => write_all(&opened.file, lines),
+            None => (0, Some(io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    /// `whole` says that the file ends where we left it, so that it need not be looked at again.
+    pub(super) fn end(&mut self, written: usize, whole: bool) {
+        if let Some(opened) = &mut self.open {
+            opened.len = opened.len.filter(|_| whole).map(|len| len.saturating_add(written as u64));
+            if !whole && !opened.regular {
+                // A pipe whose reader left, or a device that went: the path may lead to another one next time.
+                self.open = None;
+            }
+        }
+        self.unlock();
+    }
+
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        match &self.open {
+            Some(opened) if opened.regular => opened.file.sync_data(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the file should be closed before so many bytes are added; what the next one's number is.
+    pub(super) fn next_number(&self, bytes: usize, now: DateTime<Utc>) -> Option<u64> {
+        let opened = self.open.as_ref().filter(|opened| opened.regular)?;
+        let len = opened.len.filter(|len| *len > 0)?;
+        let full = self.rotation.bytes.is_some_and(|most| len.saturating_add(bytes as u64) > most);
+        let age = opened.begun.and_then(|begun| (now - begun).to_std().ok());
+        let old = self.rotation.age.is_some_and(|most| age.is_some_and(|age| age >= most));
+        if !full && !old {
+            return None;
+        }
+        // No number that a closed file has already, whoever gave it.
+        let closed = closed_files(&self.path).pop().map_or(0, |(number, _)| number);
+        Some(opened.number.max(1).max(closed.saturating_add(1)).saturating_add(1))
+    }
+
+    /// Moves the file aside and puts one that holds `first` in its place, in a way that the path always leads to a file: whoever
+    /// opens it meanwhile gets the old one or the new one, never an empty one of its own.
+    pub(super) fn rotate(&mut self, number: u64, first: &[u8], now: DateTime<Utc>, sync: bool) -> io::Result<()> {
+        let aside = with_suffix(&self.path, &format!(".{:06}", number.saturating_sub(1)));
+        let beside = with_suffix(&self.path, ".next");
+        if aside.try_exists()? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let _ = fs::remove_file(&beside);
+        let mut next = Opened::open(&beside)?;
+        next.lock(Duration::ZERO)?;
+        let (written, fault) = write_all(&next.file, first);
+        let prepared = fault.map_or(Ok(()), Err).and_then(|()| if sync { next.file.sync_data() } else { Ok(()) });
+        let linked = prepared.and_then(|()| fs::hard_link(&self.path, &aside));
+        let moved = match linked {
+            // Not every file system has a second name for a file.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => fs::rename(&self.path, &aside),
+            other => other,
+        };
+        let placed = moved.and_then(|()| {
+            fs::rename(&beside, &self.path).inspect_err(|_| {
+                let _ = fs::remove_file(&aside);
+            })
+        });
+        if let Err(error) = placed {
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        if sync {
+            sync_folder(&self.path);
+        }
+        self.open = Some(Opened { len: Some(written as u64), number, begun: Some(now), ..next });
+        self.forget_old();
+        Ok(())
+    }
+
+    fn forget_old(&self) {
+        let Some(keep) = self.rotation.keep else { return };
+        let closed = closed_files(&self.path);
+        let surplus = closed.len().saturating_sub(keep);
+        for (_, path) in closed.into_iter().take(surplus) {
+            if fs::remove_file(&path).is_err() {
+                tracing::warn!(target: "portcullis::audit", "an audit file beyond those to keep could not be removed");
+            }
+        }
+    }
+
+    fn unlock(&mut self) {
+        if let Some(opened) = &mut self.open
+            && opened.locked
+        {
+            opened.locked = false;
+            if opened.file.unlock().is_err() {
+                // Closing the file lets go of it in any case.
+                self.open = None;
+            }
+        }
+    }
+}
+
+impl Opened {
+    fn open(path: &Path) -> io::Result<Opened> {
+        let special = fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+        let mut options = OpenOptions::new();
+        options.append(true);
+        if !special {
+            // Read, because the end of the file is where the chain goes on.
+            options.read(true).create(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        let file = options.open(path)?;
+        let found = file.metadata()?;
+        let regular = found.is_file();
+        let mut opened =
+            Opened { file, regular, identity: Identity::of(&found), locked: false, len: None, number: 0, begun: None };
+        if regular && found.len() > 0 {
+            opened.read_first_line()?;
+        }
+        Ok(opened)
+    }
+
+    fn lock(&mut self, patience: Duration) -> io::Result<()> {
+        if self.locked || !self.regular {
+            return Ok(());
+        }
+        let until = Instant::now().checked_add(patience);
+        loop {
+            match self.file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if patience.is_zero() => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(TryLockError::WouldBlock) if until.is_none_or(|until| Instant::now() < until) => {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+        self.locked = true;
+        Ok(())
+    }
+
+    /// The number and the age of the file, from its first record.
+    fn read_first_line(&mut self) -> io::Result<()> {
+        #[derive(serde::Deserialize)]
+        struct First {
+            time: DateTime<Utc>,
+            #[serde(default)]
+            number: Option<u64>,
+        }
+        let mut start = Vec::new();
+        self.file.seek(SeekFrom::Start(0))?;
+        (&self.file).take(1 << 20).read_to_end(&mut start)?;
+        let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let first = Line::parse(line).and_then(|line| line.field::<First>());
+        self.number = first.as_ref().and_then(|first| first.number).unwrap_or(1);
+        self.begun = first.map(|first| first.time);
+        Ok(())
+    }
+
+    /// Brings `chain` to the end of the file if others wrote meanwhile, or our own last write failed half-way.
+    fn catch_up(&mut self, chain: &mut Chain, path: &Path, now: DateTime<Utc>) -> io::Result<Owed> {
+        let len = self.file.metadata()?.len();
+        let mut owed = Owed::default();
+        if self.len == Some(len) && len > 0 {
+            return Ok(owed);
+        }
+        if len == 0 {
+            if *chain == Chain::default()
+                && let Some((number, last)) = closed_files(path).pop()
+            {
+                *chain = last_link(&last)?;
+                self.number = number.saturating_add(1);
+            }
+            self.number = self.number.max(1);
+            self.begun = Some(now);
+            self.len = Some(0);
+            owed.fresh = Some(self.number);
+            return Ok(owed);
+        }
+        if self.number == 0 {
+            self.read_first_line()?;
+        }
+        let tail = tail(&self.file, len)?;
+        let (whole, rest) = match tail.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => tail.split_at(end.saturating_add(1)),
+            None => (&[][..], tail.as_slice()),
+        };
+        let mut end = *chain;
+        if !whole.is_empty() {
+            let line = whole.strip_suffix(b"\n").unwrap_or(whole);
+            let line = line.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+            let line = Line::parse(line).ok_or(io::ErrorKind::InvalidData)?;
+            end = Chain { seq: line.seq, head: line.hash };
+        }
+        if !rest.is_empty() {
+            match Line::parse(rest).filter(|line| line.follows(&end.head)) {
+                Some(line) => {
+                    owed.newline = true;
+                    end = Chain { seq: line.seq, head: line.hash };
+                }
+                None => owed.torn = Some((rest.len() as u64, sha256(rest))),
+            }
+        }
+        // A file that has lost lines does not bring the chain back: the next record shows that they are missing.
+        if end.seq >= chain.seq {
+            *chain = end;
+        }
+        self.len = Some(len);
+        Ok(owed)
+    }
+}
+
+/// What tells one file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(found: &Metadata) -> Identity {
+        use std::os::unix::fs::MetadataExt;
+        Identity(found.dev(), found.ino())
+    }
+
+    /// Elsewhere a file that is open can't be moved away.
+    #[cfg(not(unix))]
+    fn of(_: &Metadata) -> Identity {
+        Identity(0, 0)
+    }
+}
+
+fn write_all(mut file: &File, lines: &[u8]) -> (usize, Option<io::Error>) {
+    let mut written = 0;
+    while let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) {
+        match file.write(rest) {
+            Ok(0) => return (written, Some(io::ErrorKind::WriteZero.into())),
+            Ok(count) => written = written.saturating_add(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Some(error)),
+        }
+    }
+    (written, None)
+}
+
+/// The end of a file from the start of its last whole line on, or more.
+fn tail(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
+    let mut size = 16 << 10;
+    loop {
+        let from = len.saturating_sub(size);
+        file.seek(SeekFrom::Start(from))?;
+        let mut tail = Vec::new();
+        file.take(len - from).read_to_end(&mut tail)?;
+        let lines = tail.iter().filter(|byte| **byte == b'\n').count();
+        if from == 0 || lines > 1 {
+            return Ok(tail);
+        }
+        if size >= LONGEST_LINE {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        size *= 8;
+    }
+}
+
+/// Where the chain of a closed file ends.
+fn last_link(path: &Path) -> io::Result<Chain> {
+    let file = File::open(path)?;
+    let tail = tail(&file, file.metadata()?.len())?;
+    let lines = tail.split(|byte| *byte == b'\n').rev();
+    let last = lines.filter_map(Line::parse).next().ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Chain { seq: last.seq, head: last.hash })
+}
+
+/// The files that were closed before the one at `path`, oldest first.
+pub(super) fn closed_files(path: &Path) -> Vec<(u64, PathBuf)> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
+    let number_of = |found: &Path| -> Option<u64> {
+        let digits = found.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('.')?;
+        if digits.len() < 6 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        digits.parse().ok()
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut closed: Vec<_> = entries.filter_map(|entry| Some((number_of(&entry.path())?, entry.path()))).collect();
+    closed.sort();
+    closed
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// The new name of a file survives the machine only with its folder.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}

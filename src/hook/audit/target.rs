@@ -1,0 +1,142 @@
+//! Where lines go.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tracing::subscriber::NoSubscriber;
+
+use super::chain::{Chain, Hash};
+use super::file::FileTarget;
+use super::lock;
+
+pub(super) enum Target {
+    File(FileTarget),
+    Writer(WriterTarget),
+    Tracing,
+    Memory(Arc<Mutex<Vec<String>>>),
+}
+
+/// What must be written before anything else.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owed {
+    /// The end of a line that is whole otherwise.
+    pub(super) newline: bool,
+    /// The end of a line that was cut off after so many bytes, with their hash.
+    pub(super) torn: Option<(u64, Hash)>,
+    /// The file is new: its number.
+    pub(super) fresh: Option<u64>,
+}
+
+/// A writer of the caller's. It may fail, tear a line or panic.
+pub(super) struct WriterTarget {
+    stream: Box<dyn Write + Send>,
+    owed: Owed,
+}
+
+impl Target {
+    pub(super) fn writer(stream: Box<dyn Write + Send>) -> Target {
+        Target::Writer(WriterTarget { stream, owed: Owed::default() })
+    }
+
+    /// Makes ready for writing; a file is locked from here to [`Target::end`]. `chain` is brought to where the file's chain is.
+    pub(super) fn begin(&mut self, chain: &mut Chain, patience: Duration, now: DateTime<Utc>) -> io::Result<Owed> {
+        match self {
+            Target::File(file) => file.begin(chain, patience, now),
+            Target::Writer(writer) => Ok(writer.owed),
+            Target::Tracing | Target::Memory(_) => Ok(Owed::default()),
+        }
+    }
+
+    /// Writes lines. How many bytes were taken is known even when that fails.
+    pub(super) fn put(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
+        match self {
+            Target::File(file) => file.put(lines),
+            Target::Writer(writer) => writer.put(lines),
+            Target::Tracing => {
+                let mut written = 0;
+                for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                    // `enabled!` alone is not enough: it may have been answered for another thread's subscriber.
+                    let none = tracing::dispatcher::get_default(|dispatch| dispatch.is::<NoSubscriber>());
+                    if none || !tracing::enabled!(target: "portcullis::audit", tracing::Level::INFO) {
+                        return (written, Some(io::ErrorKind::NotConnected.into()));
+                    }
+                    tracing::info!(target: "portcullis::audit", "{}", text(line));
+                    written += line.len();
+                }
+                (written, None)
+            }
+            Target::Memory(log) => {
+                lock(log).extend(lines.split_inclusive(|byte| *byte == b'\n').map(text));
+                (lines.len(), None)
+            }
+        }
+    }
+
+    /// Ends what [`Target::begin`] began: `written` bytes in whole lines, then `rest`, the start of another.
+    pub(super) fn end(&mut self, written: usize, rest: &[u8], newline: bool) {
+        match self {
+            Target::File(file) => file.end(written, rest.is_empty() && !newline),
+            Target::Writer(writer) => {
+                if written > 0 || newline || !rest.is_empty() {
+                    let torn = (!rest.is_empty()).then(|| (rest.len() as u64, super::chain::sha256(rest)));
+                    writer.owed = Owed { newline, torn, fresh: None };
+                }
+            }
+            Target::Tracing | Target::Memory(_) => {}
+        }
+    }
+
+    /// Waits until what was written is on the disk.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        match self {
+            Target::File(file) => file.sync(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl WriterTarget {
+    fn put(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
+        let mut written = 0;
+        let stream = &mut self.stream;
+        let result = catch_unwind(AssertUnwindSafe(|| -> io::Result<()> {
+            while let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) {
+                match stream.write(rest) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(count) => written = written.saturating_add(count).min(lines.len()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            stream.flush()
+        }));
+        let fault = match result {
+            Ok(result) => result.err(),
+            Err(payload) => {
+                // What the panic left is the writer's, and may panic again when it is dropped.
+                std::mem::forget(payload);
+                Some(io::ErrorKind::Other.into())
+            }
+        };
+        (written, fault)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Target::File(_) => "file",
+            Target::Writer(_) => "writer",
+            Target::Tracing => "tracing",
+            Target::Memory(_) => "memory",
+        })
+    }
+}
+
+fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)).into_owned()
+}
