@@ -10,6 +10,7 @@
 
 mod acceptance;
 mod advisories;
+mod audit;
 mod chains;
 mod compile_fail;
 mod conformance;

@@ -87,7 +87,9 @@ impl<'a> Line<'a> {
         let (number, rest) = rest.split_at_checked(digits)?;
         let number = std::str::from_utf8(number).ok().filter(|number| !number.starts_with('0'))?;
         let rest = rest.strip_prefix(BEFORE_PHASE)?;
-        let phase = rest.get(..rest.iter().position(|byte| !byte.is_ascii_lowercase())?)?;
+        let letters = rest.iter().position(|byte| !byte.is_ascii_lowercase()).filter(|letters| *letters > 0)?;
+        let (phase, rest) = rest.split_at_checked(letters)?;
+        rest.strip_prefix(b"\"")?;
         Some(Line { seq: number.parse().ok()?, phase: std::str::from_utf8(phase).ok()?, content, hash })
     }
 
