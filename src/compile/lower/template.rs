@@ -165,10 +165,8 @@ pub(super) enum Piece {
     Operand(usize),
     /// One of the operands, where nothing beside it binds to a part of it.
     Bare(usize),
-    /// A number that is a part of the text: how far a window's frame reaches.
+    /// A number that is a part of the text: how far a window's frame reaches, a place in a text of fixed width.
     Literal(rust_decimal::Decimal),
-    /// Digits that are ours, such as a place in a text of fixed width.
-    Number(usize),
 }
 
 struct Written {

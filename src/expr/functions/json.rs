@@ -29,7 +29,8 @@ methods! { JsonFamily;
     /// The value at a path, as JSON; NULL where the document has none, and for NULL. JSON's null is a value.
     ///
     /// A name leads into objects only and a place, from 0, into arrays only, on every database. Names are exact: `json_get("a.b")` is the one
-    /// member `a.b`, `json_get(("a", "b"))` the member `b` of `a`. Path and names are bound, never part of the text.
+    /// member `a.b`, `json_get(("a", "b"))` the member `b` of `a`. Path and names are bound, never part of the text. MariaDB
+    /// can't reach a member whose name starts with `-`, and is not asked to.
     ///
     /// Numbers come as they are stored: PostgreSQL writes `1e3` as 1000, and all keep the digits of any number.
     ///

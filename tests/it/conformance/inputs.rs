@@ -19,6 +19,9 @@ table! {
         day: Option<NaiveDate>,
         at: Option<NaiveDateTime>,
         f: Option<bool>,
+        j: Option<serde_json::Value>,
+        list: Option<serde_json::Value>,
+        words: Option<serde_json::Value>,
     }
 }
 
@@ -40,6 +43,51 @@ pub struct Input {
     pub day: Option<NaiveDate>,
     pub at: Option<NaiveDateTime>,
     pub f: Option<bool>,
+    /// Documents of every kind.
+    pub j: Option<serde_json::Value>,
+    /// Arrays of numbers, and what is none.
+    pub list: Option<serde_json::Value>,
+    /// Arrays of texts, and what is none.
+    pub words: Option<serde_json::Value>,
+}
+
+/// The JSON of each row, in the order of `id`.
+const DOCUMENTS: [[&str; 3]; 12] = [
+    [
+        r#"{"a": [1, 2, {"b": "deep"}], "s": "text é😀 \"q\" \\ \n", "n": 7, "f": 1.5, "t": true, "z": null, "o": {}}"#,
+        "[3, 1, 2, 1]",
+        r#"["b", "a", "é", "B", "a"]"#,
+    ],
+    ["{}", "[]", "[]"],
+    ["", "", ""],
+    [
+        r##"{"a.b": 1, "a\"b": 2, "a\\b": 3, "$": 4, "": 5, "é": 6, "0": 7, "*": 8, "[0]": 9, "a b": 10, "a": {"b": 11}, "😀": 12,
+           "'": 13, "$.a": 14, "A": 15, "#-1": 16, "?": 17, "{0}": 18, "%": 19, "-1": 20, "a''b": 21, "last": 22}"##,
+        "[null, 5, null, 5]",
+        r#"[null, "x"]"#,
+    ],
+    [r#"[1, 2.5, "x", null, true, [1], {"a": 1}]"#, "[1.5, -2, 0]", r#"["", " ", "日本", "😀", "z"]"#],
+    ["[]", "[9007199254740993, 9007199254740992]", r#"["10", "9"]"#],
+    [r#""a string""#, "[7]", r#"["a\"q", "a\\b", "a\nb", "a'b"]"#],
+    ["42", "null", r#""not an array""#],
+    ["null", r#"{"a": 1}"#, "5"],
+    [
+        r#"{"n": 9223372036854775807, "big": 12345678901234567890, "neg": -9223372036854775808, "dec": 0.1234567890123456789, "exp": 1e3,
+           "whole": 5.0, "huge": 1e400, "tiny": 1e-7}"#,
+        "[10, 9, 100, 1]",
+        r#"["Z", "z"]"#,
+    ],
+    ["true", "[0, 1, 1.0, 1e0, -0.5]", r#"["x"]"#],
+    [
+        r#"{"a": {"b": {"c": [[1], [2, [3]]]}}, "s": "", "n": -1.5, "f": "1.5", "t": "true", "z": {"z": null}}"#,
+        "[-1, -1]",
+        r#"["é", "e", "é"]"#,
+    ],
+];
+
+fn json(id: i64, place: usize) -> Option<serde_json::Value> {
+    let text = DOCUMENTS[id as usize - 1][place];
+    (!text.is_empty()).then(|| text.parse().unwrap())
 }
 
 fn day(text: &str) -> Option<NaiveDate> {
@@ -192,28 +240,42 @@ pub fn rows() -> Vec<Input> {
     ];
     list.into_iter()
         .zip(1..)
-        .map(|((t, u, n, m, x, y, d, day, at, f), id)| Input { id, t, u, n, m, x, y, d, day, at, f })
+        .map(|((t, u, n, m, x, y, d, day, at, f), id)| {
+            let (j, list, words) = (json(id, 0), json(id, 1), json(id, 2));
+            Input { id, t, u, n, m, x, y, d, day, at, f, j, list, words }
+        })
         .collect()
 }
 
 /// Makes the table and fills it through the builder, so that every value is bound.
 pub async fn fill(db: &TestDatabase) {
-    let (text, moment, double) = match db.dialect {
-        Dialect::Postgres => ("text", "timestamp", "double precision"),
-        Dialect::Sqlite => ("text", "timestamp", "double"),
-        _ => ("varchar(200) CHARACTER SET utf8mb4", "datetime(6)", "double"),
+    let (text, moment, double, json) = match db.dialect {
+        Dialect::Postgres => ("text", "timestamp", "double precision", "jsonb"),
+        Dialect::Sqlite => ("text", "timestamp", "double", "json"),
+        _ => ("varchar(200) CHARACTER SET utf8mb4", "datetime(6)", "double", "json"),
     };
     db.execute_setup(&[&format!(
         "CREATE TABLE inputs (id bigint NOT NULL PRIMARY KEY, t {text}, u {text}, n bigint, m bigint, x {double}, y {double}, \
-         d decimal(20, 4), day date, at {moment}, f boolean)"
+         d decimal(20, 4), day date, at {moment}, f boolean, j {json}, list {json}, words {json})"
     )])
     .await;
     let handle = db.read_write().await;
     let columns = ["id", "t", "u", "n", "m", "x", "y", "d", "day", "at", "f"];
     let rows = rows();
+    let documents: Vec<_> =
+        rows.iter().map(|row| (row.id, row.j.clone(), row.list.clone(), row.words.clone())).collect();
     let count = rows.len() as u64;
     let rows =
         rows.into_iter().map(|row| (row.id, row.t, row.u, row.n, row.m, row.x, row.y, row.d, row.day, row.at, row.f));
     let written = handle.insert(inputs::table).columns(columns).rows(rows).execute().await.unwrap();
     assert_eq!(written, count);
+    // A row of an insert has at most twelve values.
+    for (id, j, list, words) in documents {
+        for (name, json) in [("j", j), ("list", list), ("words", words)] {
+            if let Some(json) = json {
+                let row = portcullis::col("id").eq(id);
+                handle.update(inputs::table).set(name, json).where_(row).execute().await.unwrap();
+            }
+        }
+    }
 }

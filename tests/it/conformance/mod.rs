@@ -11,6 +11,7 @@ mod text;
 mod numbers;
 mod choices;
 mod times;
+mod json;
 
 use portcullis::{Dialect, ErrorKind, Expr, Value, col};
 
@@ -141,6 +142,7 @@ fn sections() -> Vec<(&'static str, Vec<Entry>)> {
         ("Numbers", numbers::entries()),
         ("Choices", choices::entries()),
         ("Dates and times", times::entries()),
+        ("JSON", json::entries()),
     ]
 }
 
@@ -238,6 +240,35 @@ fn same(found: &Value, expected: &Value, tolerance: f64) -> bool {
             found == expected
                 || (found.is_nan() && expected.is_nan())
                 || (found - expected).abs() <= tolerance * expected.abs()
+        }
+        (Value::Json(found), Value::Json(expected)) => same_json(found, expected),
+        _ => found == expected,
+    }
+}
+
+/// The same JSON, numbers by value: databases show them with other zeros and exponents.
+pub fn same_json(found: &serde_json::Value, expected: &serde_json::Value) -> bool {
+    use serde_json::Value as Json;
+    match (found, expected) {
+        (Json::Number(found), Json::Number(expected)) => {
+            let exact = |number: &serde_json::Number| {
+                let text = number.to_string();
+                text.parse::<rust_decimal::Decimal>().or_else(|_| rust_decimal::Decimal::from_scientific(&text)).ok()
+            };
+            match (exact(found), exact(expected)) {
+                (Some(found), Some(expected)) => found == expected,
+                _ => found.as_f64() == expected.as_f64(),
+            }
+        }
+        (Json::Array(found), Json::Array(expected)) => {
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(found, expected)| same_json(found, expected))
+        }
+        (Json::Object(found), Json::Object(expected)) => {
+            found.len() == expected.len()
+                && found
+                    .iter()
+                    .all(|(name, found)| expected.get(name).is_some_and(|expected| same_json(found, expected)))
         }
         _ => found == expected,
     }

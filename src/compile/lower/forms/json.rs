@@ -17,6 +17,7 @@ use crate::value::Value;
 
 impl Lowering<'_> {
     pub(super) fn json_form(&mut self, function: &JsonFunction, operands: &[Rx], mut args: Vec<Expr>) -> Result<Expr> {
+        self.check_path(function)?;
         if self.target.dialect == Dialect::Postgres {
             args = operands.iter().zip(args).map(|(operand, arg)| self.jsonb(operand, arg)).collect();
         }
@@ -94,13 +95,33 @@ impl Lowering<'_> {
         }
     }
 
+    /// SQL: MariaDB takes a minus at the start of a name for a sign, quoted or not, and gives NULL.
+    fn check_path(&self, function: &JsonFunction) -> Result<()> {
+        let steps = match function {
+            JsonFunction::Get(path)
+            | JsonFunction::Text(path)
+            | JsonFunction::Int(path)
+            | JsonFunction::Float(path)
+            | JsonFunction::Bool(path)
+            | JsonFunction::Set(path)
+            | JsonFunction::Remove(path) => path.steps.as_slice(),
+            _ => &[],
+        };
+        let unreadable = |step: &JsonStep| matches!(step, JsonStep::Key(name) if name.starts_with('-'));
+        if self.target.dialect == Dialect::MariaDb && steps.iter().any(unreadable) {
+            let message = "MariaDB can't reach a member of JSON whose name starts with `-`; read the object that holds it, and look in the program";
+            return Err(Error::new(ErrorKind::Unsupported, "function.unsupported", message));
+        }
+        Ok(())
+    }
+
     /// A column may be of the type json, which most functions don't take.
     fn jsonb(&self, operand: &Rx, arg: Expr) -> Expr {
         let may_be_json = operand.sql_type() == Some(SqlType::Json) && matches!(operand.kind(), RxKind::Source { .. });
         if may_be_json { cast_to(arg, "jsonb") } else { arg }
     }
 
-    pub(super) fn path_text(&mut self, steps: &[JsonStep]) -> Expr {
+    fn path_text(&mut self, steps: &[JsonStep]) -> Expr {
         let text = steps.iter().fold("$".to_owned(), |text, step| match step {
             JsonStep::Key(name) => format!("{text}.{}", serde_json::Value::from(name.as_str())),
             JsonStep::Index(place) => format!("{text}[{place}]"),
@@ -130,7 +151,7 @@ impl Lowering<'_> {
                         args.push(place_of(name));
                         pieces.push(Piece::Operand(args.len() - 1));
                     }
-                    JsonStep::Index(place) => pieces.push(Piece::Number(*place as usize)),
+                    JsonStep::Index(place) => pieces.push(Piece::Literal((*place).into())),
                 }
             }
             return self.pieces(&pieces, args);
@@ -259,7 +280,7 @@ impl Lowering<'_> {
         let sets = value.is_some();
         let (last, parent) = path.steps.split_last().ok_or_else(|| Error::internal("lower.json_path"))?;
         let place = match last {
-            JsonStep::Index(place) => Some(*place as usize),
+            JsonStep::Index(place) => Some(*place),
             JsonStep::Key(_) => None,
         };
         let holder = match dialect {
@@ -306,7 +327,7 @@ impl Lowering<'_> {
             (Dialect::Sqlite, false) => "json_remove({0}, {2})",
         };
         let mut pieces = match place {
-            Some(place) => vec![Piece::Text(array), Piece::Number(place), Piece::Text(length)],
+            Some(place) => vec![Piece::Text(array), Piece::Literal(place.into()), Piece::Text(length)],
             None => vec![Piece::Text(object)],
         };
         pieces.extend([Piece::Text(change), Piece::Text(" ELSE {0} END")]);

@@ -215,9 +215,9 @@ fn filled(pattern: &DatePattern, parts: &[Part], [open, close, none]: [&'static 
             Part::Field(field) => match place(pattern, field) {
                 Some(place) => pieces.extend([
                     Piece::Text(open),
-                    Piece::Number(place),
+                    Piece::Literal(place.into()),
                     Piece::Text(", "),
-                    Piece::Number(width(field)),
+                    Piece::Literal(width(field).into()),
                     Piece::Text(close),
                 ]),
                 None => pieces.push(Piece::Text(none)),
