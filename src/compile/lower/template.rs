@@ -45,10 +45,6 @@ impl Lowering<'_> {
         for piece in pieces {
             match piece {
                 Piece::Text(template) => self.write_template(template, args, &mut written)?,
-                Piece::Number(number) => {
-                    let mark = self.fragment(vec![Fragment::Text(number.to_string())]);
-                    written.text.push_str(&mark);
-                }
                 Piece::Operand(position) => {
                     let operand = args.get(*position).ok_or_else(|| Error::internal("template.operand"))?;
                     self.weigh(*position)?;
