@@ -226,3 +226,25 @@ fn typed_tables_give_typed_rows() {
         &["Ada: 1 orders, 120 in all, 120 each", "Eve: 1 orders, 40 in all", "3 orders without a note"],
     );
 }
+
+#[test]
+fn transactions_keep_all_or_nothing() {
+    let text = output_of("transactions", &[]);
+    in_order(
+        &text,
+        &[
+            "moved 30 from 1 to 2",
+            "not moved: the write violates a check constraint",
+            "not moved: there is no such account",
+            "not moved: Err(SameAccount)",
+            "account 2 is left out: constraint.unique",
+            "interest for 2 accounts",
+            "Ada saved",
+            "Bob must read again",
+            "1 │      71 │       1",
+            "2 │      30 │       1",
+            "3 │      50 │       2",
+        ],
+    );
+    assert_eq!(text.matches("moved ").count(), 4, "{text}");
+}

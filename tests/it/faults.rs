@@ -1,7 +1,9 @@
 //! What happens when statements take too long, servers fall silent, callers go away and sessions break.
 
 mod cancelled;
+mod cuts;
 mod deadlines;
+mod killed;
 mod sessions;
 mod transactions;
 
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use portcullis::{Database, DatabaseBuilder, Dialect, Dsn};
 
-use crate::support::{Proxy, READ_WRITE_ROLE, TestDatabase};
+use crate::support::{Proxy, READ_WRITE_ROLE, TestDatabase, Tls};
 
 fn builder(db: &TestDatabase) -> DatabaseBuilder {
     Database::builder(db.dsn_rw().parse().unwrap()).acquire_timeout(Duration::from_secs(3))
@@ -18,7 +20,10 @@ fn builder(db: &TestDatabase) -> DatabaseBuilder {
 /// A builder that reaches the server by way of the proxy.
 fn builder_through(db: &TestDatabase, proxy: &Proxy) -> DatabaseBuilder {
     let server = db.server().unwrap();
-    let options = format!("sslrootcert={}", server.file("ca.pem").display());
+    let options = match server.tls {
+        Tls::Off => "sslmode=disable".to_owned(),
+        _ => format!("sslrootcert={}", server.file("ca.pem").display()),
+    };
     let dsn = server.dsn_at("localhost", proxy.port, READ_WRITE_ROLE, &db.name(), &options);
     Database::builder(Dsn::parse(&dsn).unwrap()).acquire_timeout(Duration::from_secs(3))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use portcullis::{Database, Dialect, ReadOnly, ReadWrite};
 use tempfile::TempDir;
 
-use super::server::{READ_ONLY_ROLE, READ_WRITE_ROLE, Server, mariadb, postgres};
+use super::server::{READ_ONLY_ROLE, READ_WRITE_ROLE, Server, Tls, mariadb_with, postgres_with};
 
 /// An empty database of one test's own.
 pub struct TestDatabase {
@@ -43,9 +43,14 @@ pub async fn on(dialects: &[Dialect], body: impl AsyncFn(&TestDatabase)) {
 impl TestDatabase {
     /// An empty database, or `None` where the machine lacks the server.
     pub async fn fresh(dialect: Dialect) -> Option<TestDatabase> {
+        TestDatabase::fresh_with(dialect, Tls::Verified).await
+    }
+
+    /// The same on a server that offers TLS as `tls` says.
+    pub async fn fresh_with(dialect: Dialect, tls: Tls) -> Option<TestDatabase> {
         let server = match dialect {
-            Dialect::Postgres => postgres()?,
-            Dialect::MariaDb => mariadb()?,
+            Dialect::Postgres => postgres_with(tls)?,
+            Dialect::MariaDb => mariadb_with(tls)?,
             Dialect::Sqlite => {
                 let folder = tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary folder");
                 let database = TestDatabase { dialect, place: Place::Sqlite { folder } };
