@@ -36,8 +36,9 @@ pub fn elements(column: &str) -> Elements {
 }
 
 impl Elements {
-    /// What the elements of a JSON array are: text, a bigint, a double or a boolean instead of JSON. An element that is something
-    /// else, and also JSON's null, becomes NULL; nothing is converted, so the number 1 is no text, and 1.0 and 1e2 are no bigints.
+    /// What the elements of a JSON array are: text, a bigint, a double or a boolean instead of JSON, as `json_text`, `json_int`,
+    /// `json_float` and `json_bool` read them. An element that is something else, and also JSON's null, becomes NULL: the number 1 is no
+    /// text, and 1.5 no bigint.
     pub fn as_type(mut self, element: SqlType) -> Elements {
         if let Ok(exploded) = &mut self.exploded {
             exploded.element = Some(element);
@@ -96,8 +97,8 @@ impl Frame {
     /// One row for each element of an array: the column becomes its element, the others are repeated.
     ///
     /// The column is an array of PostgreSQL, or holds JSON: in a column of JSON or, as on databases without such a type, of text. The
-    /// elements of an array are of its element type, those of JSON are JSON unless [`Elements::as_type`] says otherwise; an element
-    /// that is JSON's null is NULL. A row whose array is empty or NULL, or whose JSON is no array, gives no row
+    /// elements of an array are of its element type, those of JSON are JSON unless [`Elements::as_type`] says otherwise; JSON's null
+    /// is a value then. A row whose array is empty or NULL, or whose JSON is no array, gives no row
     /// ([`Elements::outer`] keeps it); text that is no JSON is the database's error. The elements of a row come in no sure order:
     /// sort by [`Elements::position`].
     ///
@@ -108,11 +109,11 @@ impl Frame {
     /// MySQL and on MariaDB from 10.6; with `outer` a `LEFT JOIN`.
     ///
     /// ```
-    /// use portcullis::{Dialect, SqlType, elements, table};
+    /// use portcullis::{Dialect, table};
     /// portcullis::table! { people { id: i64, tags: serde_json::Value } }
-    /// let query = table(people::table).explode(elements("tags").as_type(SqlType::Text)).to_sql_for(Dialect::Sqlite)?;
+    /// let query = table(people::table).explode("tags").to_sql_for(Dialect::Sqlite)?;
     /// assert_eq!(query.sql(), concat!(
-    ///     r#"SELECT "people"."id", CASE WHEN "tags"."type" = 'text' THEN "tags"."value" END AS "tags" FROM "people" "#,
+    ///     r#"SELECT "people"."id", ("tags"."json" -> "tags"."key") AS "tags" FROM "people" "#,
     ///     r#"CROSS JOIN json_each(CASE WHEN json_type("people"."tags") = 'array' THEN "people"."tags" END) AS "tags""#));
     /// # Ok::<(), portcullis::Error>(())
     /// ```

@@ -10,7 +10,7 @@ use super::resolve_expr::{Aggregates, Place, conjunction};
 use super::resolved::{ColumnId, ColumnInfo, ElementOf, Explosion, Node, NodeKind, Rx, RxKind};
 use super::scope::{Item, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::Expr;
+use crate::expr::{Expr, Function, JsonFunction, JsonPath};
 use crate::ident::Ident;
 use crate::query::{Chosen, Exploded, Relation, Step};
 use crate::types::{Family, SqlType};
@@ -137,11 +137,17 @@ impl Resolver<'_> {
         let Some(item) = scope.visible.get_mut(place) else { return Err(Error::internal("explode.position")) };
         let array = item.id;
         let column = self.use_column(array, Use::Join);
-        let (of, sql_type) = self.elements_of(&column, exploded)?;
+        let (of, sql_type, read) = self.elements_of(&column, exploded)?;
         let mut lineage = Vec::new();
         self.lineage(&column, &mut lineage);
-        item.id = self.made(&exploded.column, sql_type, lineage);
-        let element = item.id;
+        let element = self.made(&exploded.column, sql_type, lineage);
+        item.id = element;
+        let mut defined = Vec::new();
+        if let (Some(read), Some(info)) = (read, self.columns.get(element)) {
+            let value = Rx::column(element, info);
+            let value = self.call(&Function::Json(read), vec![value])?;
+            item.id = self.define(value, &exploded.column, &mut defined);
+        }
         let position = exploded.position.as_ref().map(|name| {
             let id = self.made(name, SqlType::Int64, Vec::new());
             scope.visible.push(Item { name: name.clone(), relation: None, original: name.clone(), id });
@@ -149,10 +155,11 @@ impl Resolver<'_> {
         });
         refuse_repeated(&scope.visible)?;
         let explosion = Explosion { array, element, of, position, outer: exploded.outer };
-        Ok((NodeKind::Explode(Box::new(node), explosion).node(), scope))
+        Ok((extend(NodeKind::Explode(Box::new(node), explosion).node(), defined), scope))
     }
 
-    fn elements_of(&self, column: &Rx, exploded: &Exploded) -> Result<(ElementOf, SqlType)> {
+    /// Which elements, of which type, and how JSON is read as what is wanted.
+    fn elements_of(&self, column: &Rx, exploded: &Exploded) -> Result<(ElementOf, SqlType, Option<JsonFunction>)> {
         let wrong = |message: String| {
             let error = Error::new(ErrorKind::Type, "explode.type", message);
             Err(error.with_column(exploded.column.as_str()))
@@ -164,17 +171,20 @@ impl Resolver<'_> {
                 exploded.column
             ));
         };
+        let json = |read| Ok((ElementOf::Json, SqlType::Json, read));
         match (sql_type, sql_type.family(), exploded.element) {
-            (SqlType::Array(element), _, None) => Ok((ElementOf::Array, *element)),
-            (SqlType::Array(element), _, Some(wanted)) if *element == wanted => Ok((ElementOf::Array, wanted)),
+            (SqlType::Array(element), _, None) => Ok((ElementOf::Array, *element, None)),
+            (SqlType::Array(element), _, Some(wanted)) if *element == wanted => Ok((ElementOf::Array, wanted, None)),
             (SqlType::Array(element), _, Some(wanted)) => wrong(format!(
                 "the elements of {:?} are {element}, not {wanted}; leave out `as_type` and convert them with `.cast(..)` afterwards",
                 exploded.column
             )),
             (_, Family::Json | Family::Text, wanted) => match wanted.unwrap_or(SqlType::Json) {
-                wanted @ (SqlType::Json | SqlType::Text | SqlType::Int64 | SqlType::Float64 | SqlType::Bool) => {
-                    Ok((ElementOf::Json(wanted), wanted))
-                }
+                SqlType::Json => json(None),
+                SqlType::Text => json(Some(JsonFunction::Text(JsonPath::default()))),
+                SqlType::Int64 => json(Some(JsonFunction::Int(JsonPath::default()))),
+                SqlType::Float64 => json(Some(JsonFunction::Float(JsonPath::default()))),
+                SqlType::Bool => json(Some(JsonFunction::Bool(JsonPath::default()))),
                 other => wrong(format!(
                     "an element of JSON is text, bigint, double, boolean or json, not {other}; convert it with `.cast(..)` afterwards"
                 )),

@@ -210,8 +210,8 @@ pub(crate) struct Explosion {
 pub(crate) enum ElementOf {
     /// Of an array of the database's own.
     Array,
-    /// Of JSON, taken as this type.
-    Json(SqlType),
+    /// Of JSON.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,7 +4,7 @@ use super::{Block, Folder, Join, SourceKind};
 use crate::error::{Error, Result};
 use crate::query::JoinKind;
 use crate::schema::{ElementOf, ElementPart, Explosion, Node, Rx, RxKind};
-use crate::types::{Family, SqlType};
+use crate::types::SqlType;
 
 /// A source of elements.
 #[derive(Debug)]
@@ -36,11 +36,7 @@ impl Folder<'_> {
         let part = |part: ElementPart, sql_type: Option<SqlType>| {
             Rx::new(RxKind::Element { source, of: explosion.of, part }, sql_type, true)
         };
-        let mut element = part(ElementPart::Value { numbered }, info.sql_type);
-        if self.caps.loose_text && info.sql_type.is_some_and(|found| found.family() == Family::Text) {
-            element = Rx::exact_text(element);
-        }
-        block.env.push((explosion.element, element));
+        block.env.push((explosion.element, part(ElementPart::Value { numbered }, info.sql_type)));
         if let Some(position) = explosion.position {
             block.env.push((position, part(ElementPart::Position, Some(SqlType::Int64))));
         }

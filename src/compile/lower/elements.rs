@@ -9,11 +9,10 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::ident::Ident;
 use crate::schema::{ElementOf, ElementPart};
-use crate::types::SqlType;
 
 // SQL: PostgreSQL manual, 9.16 (jsonb), 9.19 (unnest), 9.25 (generate_series): a column of a function in FROM is called as the
 // function's alias is, but for that of jsonb_array_elements, which is called `value`.
-// SQL: MySQL manual, 14.17.6; MariaDB manual, "JSON_TABLE" (10.6). SQLite, "JSON Functions" 4.25 (json_each: key, value, type, json).
+// SQL: MySQL manual, 14.17.6; MariaDB manual, "JSON_TABLE" (10.6). SQLite, "JSON Functions" 4.25 (json_each: key, value, json).
 
 impl Lowering<'_> {
     /// A row for each element. What is JSON, but no array, has none.
@@ -26,11 +25,11 @@ impl Lowering<'_> {
                 let last = self.template("cardinality({0})", vec![array])?;
                 function(Function::GenerateSeries).args([first, last])
             }
-            (Dialect::Postgres, ElementOf::Json(_), false) => {
+            (Dialect::Postgres, ElementOf::Json, false) => {
                 let array = self.only_array(array)?;
                 function(Function::JsonbArrayElements).arg(array)
             }
-            (Dialect::Postgres, ElementOf::Json(_), true) => {
+            (Dialect::Postgres, ElementOf::Json, true) => {
                 let first = self.template("1", Vec::new())?;
                 let array = self.only_array(array)?;
                 let last = self.template("jsonb_array_length({0})", vec![array])?;
@@ -82,11 +81,11 @@ impl Lowering<'_> {
             let value = named("value")?;
             return match (of, dialect) {
                 (ElementOf::Array, _) => Err(Error::internal("lower.array")),
-                (ElementOf::Json(wanted), Dialect::Sqlite) => {
-                    let args = vec![value, named("type")?, named("json")?, named("key")?];
-                    self.template(sqlite_element(wanted), args)
+                // SQL: `value` is what SQLite makes of a number or a boolean; `->` gives the JSON.
+                (ElementOf::Json, Dialect::Sqlite) => {
+                    self.template("({0} -> {1})", vec![named("json")?, named("key")?])
                 }
-                (ElementOf::Json(wanted), _) => self.template(mysql_element(wanted), vec![value]),
+                (ElementOf::Json, _) => Ok(value),
             };
         }
         let array = match &self.folder.sources.get(source).ok_or_else(missing)?.kind {
@@ -99,57 +98,8 @@ impl Lowering<'_> {
             (ElementOf::Array, Some(array)) => {
                 self.template("({0})[array_lower({0}, 1) + {1} - 1]", vec![array, itself])
             }
-            (ElementOf::Json(wanted), None) => self.template(postgres_element(wanted), vec![named("value")?]),
-            (ElementOf::Json(wanted), Some(array)) => {
-                let element = self.template("(CAST({0} AS jsonb) -> ({1} - 1))", vec![array, itself])?;
-                self.template(postgres_element(wanted), vec![element])
-            }
+            (ElementOf::Json, None) => named("value"),
+            (ElementOf::Json, Some(array)) => self.template("(CAST({0} AS jsonb) -> ({1} - 1))", vec![array, itself]),
         }
-    }
-}
-
-/// The element of the type that is wanted, or NULL.
-fn postgres_element(wanted: SqlType) -> &'static str {
-    match wanted {
-        SqlType::Text => "CASE WHEN jsonb_typeof({0}) = 'string' THEN {0} #>> '{}' END",
-        SqlType::Bool => "CASE WHEN jsonb_typeof({0}) = 'boolean' THEN CAST({0} AS boolean) END",
-        SqlType::Float64 => "CASE WHEN jsonb_typeof({0}) = 'number' THEN CAST({0} AS double precision) END",
-        SqlType::Int64 => {
-            "(CASE WHEN jsonb_typeof({0}) = 'number' THEN CASE WHEN {0} #>> '{}' ~ '^-?[0-9]+$' \
-             AND CAST({0} AS numeric) BETWEEN -9223372036854775808 AND 9223372036854775807 \
-             THEN CAST({0} AS bigint) END END)"
-        }
-        _ => "CASE WHEN jsonb_typeof({0}) <> 'null' THEN {0} END",
-    }
-}
-
-/// Of the columns value, type, json and key.
-fn sqlite_element(wanted: SqlType) -> &'static str {
-    match wanted {
-        SqlType::Text => "CASE WHEN {1} = 'text' THEN {0} END",
-        SqlType::Bool => "CASE WHEN {1} = 'true' THEN 1 WHEN {1} = 'false' THEN 0 END",
-        SqlType::Float64 => "CASE WHEN {1} = 'integer' OR {1} = 'real' THEN CAST({0} AS REAL) END",
-        // SQL: an integer beyond 64 bits is a real here.
-        SqlType::Int64 => "CASE WHEN {1} = 'integer' AND typeof({0}) = 'integer' THEN {0} END",
-        // SQL: `value` of a number or a boolean is that of SQLite; `->` gives the JSON.
-        _ => "CASE WHEN {1} <> 'null' THEN {2} -> {3} END",
-    }
-}
-
-fn mysql_element(wanted: SqlType) -> &'static str {
-    match wanted {
-        SqlType::Text => "CASE WHEN JSON_TYPE({0}) = 'STRING' THEN JSON_UNQUOTE({0}) END",
-        SqlType::Bool => "CASE WHEN JSON_TYPE({0}) = 'BOOLEAN' THEN JSON_UNQUOTE({0}) = 'true' END",
-        SqlType::Float64 => {
-            "CASE WHEN JSON_TYPE({0}) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL') \
-             THEN CAST(JSON_UNQUOTE({0}) AS DOUBLE) END"
-        }
-        // SQL: JSON_TYPE of 1e2 is INTEGER on MariaDB. A number has at most 19 digits before CAST sees it.
-        SqlType::Int64 => {
-            "CASE WHEN JSON_TYPE({0}) IN ('INTEGER', 'UNSIGNED INTEGER') AND JSON_UNQUOTE({0}) REGEXP '^-?[0-9]{1,19}$' \
-             AND CAST(JSON_UNQUOTE({0}) AS DECIMAL(20, 0)) BETWEEN -9223372036854775808 AND 9223372036854775807 \
-             THEN CAST(JSON_UNQUOTE({0}) AS SIGNED) END"
-        }
-        _ => "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN {0} END",
     }
 }

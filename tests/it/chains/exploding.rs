@@ -152,7 +152,8 @@ async fn elements_of_json_are_taken_as_what_they_are_or_as_null() {
         } else {
             check(&db, as_type(SqlType::Text), &["1|aé😀", "2|", "3|1", "16|null", "17|true"]).await;
         }
-        check(&db, as_type(SqlType::Int64).where_(col("n").lt(18)), &["4|1", "5|-2", "13|9223372036854775807"]).await;
+        check(&db, as_type(SqlType::Int64).where_(col("n").lt(18)), &["4|1", "5|-2", "7|1", "13|9223372036854775807"])
+            .await;
         check(
             &db,
             as_type(SqlType::Float64),
@@ -181,6 +182,7 @@ async fn elements_of_json_are_taken_as_what_they_are_or_as_null() {
                 "7|1.0",
                 "8|true",
                 "9|false",
+                "10|null",
                 "11|{\"k\":[1]}",
                 "12|[2]",
                 "13|9223372036854775807",
@@ -228,15 +230,20 @@ async fn an_array_of_postgresql_gives_its_elements() {
 
 #[test]
 fn the_text_is_each_databases_own_way() {
-    let frame = table(people::table).drop("name").explode(elements("tags").as_type(SqlType::Text));
+    let frame = table(people::table).drop("name").explode("tags");
     let sql = |frame: &Frame, dialect| frame.to_sql_for(dialect).expect("text").sql().to_owned();
     assert_eq!(
         sql(&frame, Dialect::Postgres),
-        r#"SELECT "people"."id", CASE WHEN jsonb_typeof("tags"."value") = 'string' THEN "tags"."value" #>> '{}' END AS "tags" FROM "people" CROSS JOIN jsonb_array_elements(CASE WHEN jsonb_typeof(CAST("people"."tags" AS jsonb)) = 'array' THEN CAST("people"."tags" AS jsonb) END) AS "tags""#
+        r#"SELECT "people"."id", "tags"."value" AS "tags" FROM "people" CROSS JOIN jsonb_array_elements(CASE WHEN jsonb_typeof(CAST("people"."tags" AS jsonb)) = 'array' THEN CAST("people"."tags" AS jsonb) END) AS "tags""#
     );
     assert_eq!(
         sql(&frame, Dialect::MariaDb),
-        "SELECT `people`.`id`, CONVERT((CASE WHEN JSON_TYPE(`tags`.`value`) = 'STRING' THEN JSON_UNQUOTE(`tags`.`value`) END) USING utf8mb4) COLLATE utf8mb4_nopad_bin AS `tags` FROM `people` CROSS JOIN JSON_TABLE(CASE WHEN COALESCE(JSON_TYPE(`people`.`tags`), 'ARRAY') = 'ARRAY' THEN `people`.`tags` END, '$[*]' COLUMNS (`position` FOR ORDINALITY, `value` JSON PATH '$')) AS `tags`"
+        "SELECT `people`.`id`, `tags`.`value` AS `tags` FROM `people` CROSS JOIN JSON_TABLE(CASE WHEN COALESCE(JSON_TYPE(`people`.`tags`), 'ARRAY') = 'ARRAY' THEN `people`.`tags` END, '$[*]' COLUMNS (`position` FOR ORDINALITY, `value` JSON PATH '$')) AS `tags`"
+    );
+    let placed = table(people::table).drop("name").explode(elements("tags").position("n").outer());
+    assert_eq!(
+        sql(&placed, Dialect::Postgres),
+        r#"SELECT "people"."id", (CAST("people"."tags" AS jsonb) -> ("tags"."tags" - 1)) AS "tags", CAST("tags"."tags" AS bigint) AS "n" FROM "people" LEFT JOIN generate_series(1, jsonb_array_length(CASE WHEN jsonb_typeof(CAST("people"."tags" AS jsonb)) = 'array' THEN CAST("people"."tags" AS jsonb) END)) AS "tags" ON TRUE"#
     );
     let outer = table(people::table).select("id").with_column("tags", col("id")).explode(elements("tags").outer());
     assert_eq!(outer.to_sql_for(Dialect::Sqlite).map(drop).map_err(|error| error.code()), Err("explode.type"));
