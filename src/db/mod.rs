@@ -9,6 +9,7 @@ mod prepare;
 mod execute;
 mod catalog;
 mod terminals;
+mod pivot;
 mod raw;
 mod writes;
 mod stream;

@@ -84,6 +84,10 @@ pub fn grouping_sets<N: IntoNames>(sets: impl IntoIterator<Item = N>) -> Groupin
 }
 
 impl GroupingSets {
+    pub(super) fn into_grouped(self) -> Result<Grouped> {
+        self.sets
+    }
+
     fn of(verb: &'static str, keys: Vec<Expr>, sets: Vec<Vec<usize>>) -> GroupingSets {
         let checked = if keys.is_empty() {
             Err(no_columns(verb))

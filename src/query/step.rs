@@ -1,6 +1,7 @@
 //! Verbs that stand for several plainer ones: they become those when the plan is resolved.
 
 use super::explode::Exploded;
+use super::pivot::Cell;
 use crate::expr::Expr;
 use crate::ident::Ident;
 
@@ -23,6 +24,13 @@ pub(crate) enum Step {
         sets: Vec<Vec<usize>>,
         aggregates: Vec<Expr>,
     },
+    Pivot {
+        keys: Vec<Expr>,
+        sets: Option<Vec<Vec<usize>>>,
+        column: Expr,
+        cells: Vec<Cell>,
+        aggregates: Vec<Expr>,
+    },
 }
 
 /// Columns by name, or all there are.
@@ -41,6 +49,7 @@ impl Step {
             Step::Explode(_) => "explode",
             Step::DistinctOn(_) => "distinct_on",
             Step::GroupingSets { .. } => "agg",
+            Step::Pivot { .. } => "pivot",
         }
     }
 
@@ -49,6 +58,11 @@ impl Step {
         match self {
             Step::FillNull { value, .. } | Step::DistinctOn(value) => visit(value),
             Step::DropNulls { .. } | Step::Explode(_) => {}
+            Step::Pivot { keys, column, cells, aggregates, .. } => {
+                keys.iter().chain(aggregates).for_each(&mut *visit);
+                visit(column);
+                cells.iter().filter_map(|cell| cell.value.as_ref()).for_each(visit);
+            }
             Step::GroupingSets { keys, aggregates, .. } => keys.iter().chain(aggregates).for_each(visit),
         }
     }

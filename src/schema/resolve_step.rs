@@ -6,13 +6,13 @@ use rust_decimal::Decimal;
 
 use super::access::Use;
 use super::resolve::{Resolver, extend, filter, refuse_repeated};
-use super::resolve_expr::{Aggregates, Place, conjunction};
+use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
 use super::resolved::{ColumnId, ColumnInfo, ElementOf, Explosion, Node, NodeKind, Rx, RxKind};
 use super::scope::{Item, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Expr, Function, JsonFunction, JsonPath};
+use crate::expr::{Expr, Function, JsonFunction, JsonPath, Kind};
 use crate::ident::Ident;
-use crate::query::{Chosen, Exploded, Relation, Step};
+use crate::query::{Cell, Chosen, Exploded, Relation, Step};
 use crate::types::{Family, SqlType};
 use crate::value::{Bind, Value};
 
@@ -25,6 +25,10 @@ impl Resolver<'_> {
             Step::Explode(exploded) => self.explode(node, scope, exploded),
             Step::GroupingSets { keys, sets, aggregates } => {
                 self.aggregate_verb(node, scope, keys, aggregates, Some(sets))
+            }
+            Step::Pivot { keys, sets, column, cells, aggregates } => {
+                let aggregates = pivoted(column, cells, aggregates)?;
+                self.aggregate_verb(node, scope, keys, &aggregates, sets.as_deref())
             }
             Step::DistinctOn(first) => {
                 let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("where_") };
@@ -227,4 +231,35 @@ impl Resolver<'_> {
         });
         self.columns.len() - 1
     }
+}
+
+/// Each aggregate for each value, over the rows that have it.
+fn pivoted(column: &Expr, cells: &[Cell], aggregates: &[Expr]) -> Result<Vec<Expr>> {
+    let mut spread = Vec::with_capacity(aggregates.len().saturating_mul(cells.len()));
+    for aggregate in aggregates {
+        let mut inner = aggregate;
+        while let Kind::Alias(next, _) = inner.kind() {
+            inner = next;
+        }
+        match inner.kind() {
+            Kind::Aggregate(_) => {}
+            Kind::Invalid(error) => return Err(error.clone()),
+            _ => {
+                let message = "`pivot` takes aggregates, each by itself, as `sum(col(\"total\"))`; compute with the columns that it gives afterwards";
+                return Err(Error::new(ErrorKind::Plan, "pivot.aggregate", message));
+            }
+        }
+        for cell in cells {
+            let condition = match &cell.value {
+                Some(value) => column.clone().eq(value.clone()),
+                None => column.clone().is_null(),
+            };
+            let name = match aggregates {
+                [_] => cell.name.clone(),
+                _ => Ident::new(format!("{}_{}", implied_name(aggregate)?, cell.name))?,
+            };
+            spread.push(Expr::make(Kind::Alias(inner.clone().filter(condition), name)));
+        }
+    }
+    Ok(spread)
 }
