@@ -2,8 +2,7 @@
 
 use portcullis::{
     Dialect, ErrorKind, Frame, all, avg, col, count, count_distinct, current_row, first, following, lag, median, mode,
-    on, percentile_disc, preceding, rank, row_number, sum, table, unbounded_following, unbounded_preceding, using,
-    window,
+    on, percentile_disc, preceding, rank, row_number, sum, table, unbounded_following, unbounded_preceding, window,
 };
 
 use super::snapshot::Tables;

@@ -5,7 +5,8 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use portcullis::{
-    Database, Expr, Frame, Mode, SortKey, all, avg, col, count, count_distinct, max, min, on, sum, using,
+    Database, Expr, Frame, Mode, SortKey, all, avg, col, count, count_distinct, dense_rank, lag, max, min, on, rank,
+    row_number, sum, using, window,
 };
 
 use super::data::{Dice, Relation, Ty, V, compare, facts, sides};
@@ -30,6 +31,8 @@ pub enum Step {
     Slice(Vec<Key>, Option<u64>, u64),
     Distinct,
     Group(Vec<String>, Vec<(String, &'static str, Option<String>)>),
+    /// A column of this name: a function, of a column, over a partition in an order.
+    Window(String, &'static str, Option<String>, Option<String>, Vec<Key>),
     /// With the other table, whose columns get names of their own that end in the number.
     Join(&'static str, String, usize),
     /// The same, by a name that both have.
@@ -56,7 +59,32 @@ fn step(dice: &mut Dice, relation: &Relation, number: usize) -> Step {
     };
     let key =
         |dice: &mut Dice, name: String| (name, dice.one_in(2), [None, None, Some(true), Some(false)][dice.roll(4)]);
-    match dice.roll(16) {
+    match dice.roll(18) {
+        16 | 17 => {
+            let exact: Vec<&String> = columns.iter().filter(|(_, ty)| *ty != Ty::Float).map(|(name, _)| name).collect();
+            let partition = if exact.is_empty() || dice.one_in(3) { None } else { Some((*dice.pick(&exact)).clone()) };
+            let function = *dice.pick(&["number", "rank", "dense", "sum", "running", "min", "lag"]);
+            let fits = |ty: Ty| match function {
+                "sum" | "running" => ty == Ty::Int,
+                "min" => ty != Ty::Bool,
+                _ => true,
+            };
+            let fitting: Vec<&String> = columns.iter().filter(|(_, ty)| fits(*ty)).map(|(name, _)| name).collect();
+            let keys = match function {
+                "rank" | "dense" if !exact.is_empty() => {
+                    let by = (*dice.pick(&exact)).clone();
+                    vec![key(dice, by)]
+                }
+                "sum" => Vec::new(),
+                _ => columns.iter().map(|(name, _)| key(dice, name.clone())).collect(),
+            };
+            let new = if dice.one_in(4) { name(dice) } else { format!("w{number}") };
+            match (function, fitting.is_empty()) {
+                ("number" | "rank" | "dense", _) => Step::Window(new, function, None, partition, keys),
+                (_, false) => Step::Window(new, function, Some((*dice.pick(&fitting)).clone()), partition, keys),
+                _ => Step::Distinct,
+            }
+        }
         0 | 1 => Step::Where(random(dice, Ty::Bool, 3, columns)),
         2 => {
             let mut list: Vec<(String, Tree)> =
@@ -207,6 +235,25 @@ fn apply<M: Mode>(db: &Database<M>, frame: Frame, step: &Step, columns: &[(Strin
                 .collect();
             frame.group_by(keys.clone()).agg(aggregates)
         }
+        Step::Window(name, function, of, partition, keys) => {
+            let mut over = window();
+            if let Some(partition) = partition {
+                over = over.partition_by(partition.as_str());
+            }
+            if !keys.is_empty() {
+                over = over.order_by(sort_keys(keys));
+            }
+            let of = || col(of.as_ref().expect("an operand"));
+            let made = match *function {
+                "number" => row_number().over(over),
+                "rank" => rank().over(over),
+                "dense" => dense_rank().over(over),
+                "min" => min(of()).over(over),
+                "lag" => lag(of(), 1).over(over),
+                _ => sum(of()).over(over),
+            };
+            frame.with_column(name, made)
+        }
         Step::Join(kind, left, number) => {
             joined(frame, side(db, *number), kind, on(col(left).eq(col(&format!("k{number}")))))
         }
@@ -356,6 +403,25 @@ fn carry_out(mut relation: Relation, step: &Step) -> Result<Relation, Skip> {
             relation
         }
         Step::Group(keys, aggregates) => group(&relation, keys, aggregates)?,
+        Step::Window(name, function, of, partition, keys) => {
+            let values = over(&relation, function, of.as_deref(), partition.as_deref(), keys)?;
+            let ty = match (*function, of) {
+                ("min" | "lag", Some(of)) => relation.columns[relation.position(of)].1,
+                _ => Ty::Int,
+            };
+            let place = relation.columns.iter().position(|(known, _)| known == name);
+            for (row, value) in relation.rows.iter_mut().zip(values) {
+                match place {
+                    Some(place) => row[place] = value,
+                    None => row.push(value),
+                }
+            }
+            match place {
+                Some(place) => relation.columns[place].1 = ty,
+                None => relation.columns.push((name.clone(), ty)),
+            }
+            relation
+        }
         Step::Join(kind, left, number) => join(relation, kind, left, *number),
         Step::Using(kind, left, number) => {
             let place = relation.position(left);
@@ -384,6 +450,73 @@ fn carry_out(mut relation: Relation, step: &Step) -> Result<Relation, Skip> {
         }
         Step::As(_) => relation,
     })
+}
+
+/// A function over a window, for each row. Where rows are equal in the order, those up to the last of them are in the frame.
+fn over(
+    relation: &Relation,
+    function: &str,
+    of: Option<&str>,
+    partition: Option<&str>,
+    keys: &[Key],
+) -> Result<Vec<V>, Skip> {
+    let partition = partition.map(|name| relation.position(name));
+    let of = of.map(|name| relation.position(name));
+    let mut order: Vec<usize> = (0..relation.rows.len()).collect();
+    let equal = |one: usize, other: usize| {
+        keys.iter().all(|(name, ..)| {
+            let place = relation.position(name);
+            relation.rows[one][place] == relation.rows[other][place]
+        })
+    };
+    // Each row with its number in the end, so that rows that are alike stay apart.
+    let mut numbered: Vec<Vec<V>> = relation
+        .rows
+        .iter()
+        .enumerate()
+        .map(|(number, row)| [row.clone(), vec![V::Int(number as i64)]].concat())
+        .collect();
+    sort(&mut numbered, &relation.columns, keys);
+    for (place, row) in order.iter_mut().zip(&numbered) {
+        let Some(V::Int(number)) = row.last() else { unreachable!() };
+        *place = *number as usize;
+    }
+    let mut values = vec![V::Null; relation.rows.len()];
+    for row in 0..relation.rows.len() {
+        let mine: Vec<usize> = order
+            .iter()
+            .copied()
+            .filter(|other| partition.is_none_or(|place| relation.rows[*other][place] == relation.rows[row][place]))
+            .collect();
+        let place = mine.iter().position(|other| *other == row).unwrap();
+        let first = mine.iter().position(|other| equal(*other, row)).unwrap();
+        let last = mine.iter().rposition(|other| equal(*other, row)).unwrap();
+        let seen = || {
+            let of = of.expect("an operand");
+            mine[..=last].iter().map(move |other| &relation.rows[*other][of]).filter(|value| **value != V::Null)
+        };
+        values[row] = match function {
+            "number" => V::Int(place as i64 + 1),
+            "rank" => V::Int(first as i64 + 1),
+            "dense" => {
+                let starts = (1..=first).filter(|at| !equal(mine[*at], mine[*at - 1])).count();
+                V::Int(starts as i64 + 1)
+            }
+            "lag" => match place.checked_sub(1) {
+                Some(before) => relation.rows[mine[before]][of.expect("an operand")].clone(),
+                None => V::Null,
+            },
+            "min" => seen().min_by(|one, other| compare(one, other)).cloned().unwrap_or(V::Null),
+            _ => {
+                let total = seen().map(|value| value.number().unwrap()).sum::<f64>();
+                if total.abs() > 1e12 {
+                    return Err(Skip);
+                }
+                if seen().next().is_some() { V::Int(total as i64) } else { V::Null }
+            }
+        };
+    }
+    Ok(values)
 }
 
 fn join(left: Relation, kind: &str, key: &str, number: usize) -> Relation {
