@@ -90,8 +90,8 @@ methods! { TextFamily;
     /// As in the SQL standard: what lies before the first character and after the last is empty. So `substring(0, 3)` is the
     /// first two characters, `substring(-5, 3)` and a negative length give the empty text.
     fn substring(text, start: impl OperandFor<family::Number>, length: impl OperandFor<family::Number>) {
-        let (start, length) = (start.into_operand(), length.into_operand());
-        Expr::call(TextFunction::Substring, [text, counted(start, i64::from(i32::MIN / 2)), counted(length, 0)])
+        let (start, length) = standing(start.into_operand(), length.into_operand());
+        Expr::call(TextFunction::Substring, [text, start, length])
     }
 
     /// The text from the character `start` on, counted from 1; all of it for a start below 1. NULL when an operand is NULL.
@@ -214,7 +214,7 @@ methods! { TextFamily;
 
 methods! { OctetFamily;
     /// The MD5 hash of the text's UTF-8 or of the bytes, as 32 small hexadecimal digits; NULL stays NULL. Good for comparing, not
-    /// against an adversary.
+    /// against an adversary. MySQL has it no more from version 9.6 on, so it is refused there: write [`Expr::sha256`].
     fn md5(octets) {
         Expr::call(TextFunction::Md5, [octets])
     }
@@ -315,6 +315,22 @@ fn counted(count: Expr, least: i64) -> Expr {
             Expr::make(Kind::Literal(Bind { value, sql_type: SqlType::Int32 }))
         }
         _ => count,
+    }
+}
+
+/// A start and a length as MySQL understands them too, where both are values: what lies before the first character is left out.
+fn standing(start: Expr, length: Expr) -> (Expr, Expr) {
+    let value = |expr: &Expr| match expr.kind() {
+        Kind::Literal(Bind { value: Value::Int(number), .. }) => Some(*number),
+        _ => None,
+    };
+    match value(&start).zip(value(&length)) {
+        Some((from, count)) => {
+            let before = from.min(1).saturating_sub(1);
+            let count = count.max(0).saturating_add(before);
+            (counted(from.into_operand(), 1), counted(count.into_operand(), 0))
+        }
+        None => (counted(start, i64::from(i32::MIN / 2)), counted(length, 0)),
     }
 }
 

@@ -146,6 +146,8 @@ fn choices(branches: &[Branch]) -> u32 {
 struct Positions {
     sets: Vec<Vec<(char, char)>>,
     follow: Vec<Vec<usize>>,
+    /// One position follows another in two ways, as in `(a+)+`.
+    ambiguous: bool,
 }
 
 /// The positions where a part starts and ends, and whether it may be empty.
@@ -165,7 +167,7 @@ fn definite(branches: &[Branch]) -> Option<()> {
         ranges.sort_unstable();
         ranges.windows(2).all(|pair| matches!(pair, [(_, high), (low, _)] if high < low))
     };
-    (apart(&whole.first) && positions.follow.iter().all(|list| apart(list))).then_some(())
+    (!positions.ambiguous && apart(&whole.first) && positions.follow.iter().all(|list| apart(list))).then_some(())
 }
 
 impl Positions {
@@ -212,7 +214,8 @@ impl Positions {
     fn connect(&mut self, from: &[usize], to: &[usize]) {
         for position in from {
             if let Some(list) = self.follow.get_mut(*position) {
-                list.extend(to.iter().filter(|next| !list.contains(next)).copied().collect::<Vec<_>>());
+                self.ambiguous |= to.iter().any(|next| list.contains(next));
+                list.extend(to);
             }
         }
     }

@@ -103,3 +103,6 @@ fn after(character: char) -> Option<char> {
 fn refuse(message: String) -> Error {
     Error::new(ErrorKind::Plan, "regexp.pattern", message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! From a pattern to an engine's text.
 
-use super::{Branch, Item, Piece, Regexp, Set};
+use super::{Branch, Item, Piece, Regexp, Set, after};
 use crate::dialect::Dialect;
 
 impl Regexp {
@@ -88,7 +88,9 @@ impl Writer {
         for (low, high) in &set.ranges {
             self.member(*low);
             if low < high {
-                self.text.push('-');
+                if after(*low) != Some(*high) {
+                    self.text.push('-');
+                }
                 self.member(*high);
             }
         }

@@ -20,7 +20,7 @@ impl Lowering<'_> {
         use Dialect::{MariaDb, MySql, Postgres, Sqlite};
         use TextFunction as F;
         let dialect = self.target.dialect;
-        let mut args = self.exactly(operands, args);
+        let mut args = self.exactly(function, operands, args);
         let template = match (function, dialect) {
             (F::Upper, _) => return self.letters(&CAPITALS, operands, args),
             (F::Lower, _) => return self.letters(&SMALL, operands, args),
@@ -82,7 +82,11 @@ impl Lowering<'_> {
             (F::Sha256, Postgres) => "ENCODE(SHA256(CONVERT_TO({0}, 'UTF8')), 'hex')",
             (F::Hex, Postgres) => "ENCODE(CONVERT_TO({0}, 'UTF8'), 'hex')",
             (F::Base64, Postgres) => "REPLACE(ENCODE(CONVERT_TO({0}, 'UTF8'), 'base64'), CHR(10), '')",
-            (F::Md5, MySql | MariaDb) => "MD5({0})",
+            (F::Md5, MySql) => {
+                let message = "MySQL has no MD5 from its version 9.6 on; write `sha256`, or compute it in the program";
+                return Err(unsupported(message.to_owned()));
+            }
+            (F::Md5, MariaDb) => "MD5({0})",
             (F::Sha256, MySql | MariaDb) => "SHA2({0}, 256)",
             (F::Hex, MySql | MariaDb) => "LOWER(HEX({0}))",
             // SQL: MySQL breaks the line after 76 characters.
@@ -118,8 +122,22 @@ impl Lowering<'_> {
     }
 
     /// Text in the character set and under the collation that compare by code point, where the database has others.
-    fn exactly(&mut self, operands: &[Rx], args: Vec<Expr>) -> Vec<Expr> {
+    fn exactly(&mut self, function: &TextFunction, operands: &[Rx], args: Vec<Expr>) -> Vec<Expr> {
+        use TextFunction as F;
         let dialect = self.target.dialect;
+        // SQL: only these ask PostgreSQL's collation what equals what.
+        let looks = matches!(
+            function,
+            F::Position
+                | F::Replace
+                | F::SplitPart(_)
+                | F::Contains
+                | F::StartsWith
+                | F::EndsWith
+                | F::RegexpMatch(_)
+                | F::RegexpExtract(..)
+                | F::RegexpReplace(..)
+        );
         let mut exact = Vec::with_capacity(args.len());
         for (rx, arg) in operands.iter().zip(args) {
             let text = rx.sql_type().is_none_or(|found| found == SqlType::Text);
@@ -129,7 +147,7 @@ impl Lowering<'_> {
                 || matches!(rx.kind(), RxKind::Bind(_) | RxKind::Null | RxKind::Call(Function::Text(_), _));
             exact.push(match dialect {
                 Dialect::MySql | Dialect::MariaDb if !done => self.collated(arg),
-                Dialect::Postgres if !done && self.folder.has_own_collation(rx) => self.collated(arg),
+                Dialect::Postgres if looks && !done && self.folder.has_own_collation(rx) => self.collated(arg),
                 _ => arg,
             });
         }
@@ -273,6 +291,9 @@ impl Lowering<'_> {
             (F::Substring, Dialect::Sqlite) => "portcullis_substring({0}, {1})",
             (F::Left, Dialect::Sqlite) => "portcullis_left({0}, {1})",
             (F::Right, Dialect::Sqlite) => "portcullis_right({0}, {1})",
+            // Of two values what is meant was computed when they were given.
+            (F::Substring, _) if operands.iter().skip(1).all(is_short_value) && three => "SUBSTRING({0}, {1}, {2})",
+            (F::Substring, _) if operands.iter().skip(1).all(is_short_value) => "SUBSTRING({0}, {1})",
             // SQL: a start below 1 counts from the end on MySQL, or finds nothing.
             (F::Substring, _) if three => {
                 "SUBSTRING({0}, GREATEST({1}, 1), GREATEST(LEAST(GREATEST({2}, 0), 4294967296) + \
@@ -287,7 +308,7 @@ impl Lowering<'_> {
 
     /// A count as PostgreSQL's integer. A value was brought within its range when it was made.
     fn narrow(&mut self, rx: &Rx, count: Expr, start: bool) -> Result<Expr> {
-        if matches!(rx.kind(), RxKind::Bind(_)) && rx.sql_type() == Some(SqlType::Int32) {
+        if is_short_value(rx) {
             return Ok(count);
         }
         let template = if start {
@@ -361,6 +382,10 @@ fn in_turn(pairs: &[(char, Option<char>)]) -> Option<Vec<(char, Option<char>)>> 
         order.push(waiting.remove(free));
     }
     Some(order)
+}
+
+fn is_short_value(rx: &Rx) -> bool {
+    matches!(rx.kind(), RxKind::Bind(_)) && rx.sql_type() == Some(SqlType::Int32)
 }
 
 fn is_octets(operands: &[Rx]) -> bool {
