@@ -31,6 +31,8 @@ pub(crate) struct Capabilities {
     pub(crate) parenthesized_members: bool,
     /// A subselect in the FROM of a subquery sees the columns around that subquery.
     pub(crate) nested_correlation: bool,
+    /// LATERAL.
+    pub(crate) lateral: bool,
     /// A subquery of an update or a delete may read the table that is written.
     pub(crate) reads_target: bool,
     /// GROUP BY GROUPING SETS.
@@ -57,6 +59,7 @@ impl Capabilities {
                 sees_repeated_keys: true,
                 parenthesized_members: true,
                 nested_correlation: true,
+                lateral: true,
                 reads_target: true,
                 grouping_sets: true,
                 double: "double precision",
@@ -64,9 +67,12 @@ impl Capabilities {
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
             Dialect::MySql => Capabilities { binary_collation: Some("utf8mb4_0900_bin"), ..MYSQL_FAMILY },
             // SQL: MariaDB manual, "Supported Character Sets and Collations" (nopad collations).
-            Dialect::MariaDb => {
-                Capabilities { binary_collation: Some("utf8mb4_nopad_bin"), nested_correlation: false, ..MYSQL_FAMILY }
-            }
+            Dialect::MariaDb => Capabilities {
+                binary_collation: Some("utf8mb4_nopad_bin"),
+                nested_correlation: false,
+                lateral: false,
+                ..MYSQL_FAMILY
+            },
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
             Dialect::Sqlite => Capabilities {
                 full_join: true,
@@ -82,6 +88,7 @@ impl Capabilities {
                 sees_repeated_keys: true,
                 parenthesized_members: false,
                 nested_correlation: true,
+                lateral: false,
                 reads_target: true,
                 grouping_sets: false,
                 double: "REAL",
@@ -104,6 +111,7 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     sees_repeated_keys: false,
     parenthesized_members: true,
     nested_correlation: true,
+    lateral: true,
     reads_target: false,
     grouping_sets: false,
     double: "DOUBLE",

@@ -49,6 +49,8 @@ pub(crate) struct CompiledQuery {
     kind: StatementKind,
     tables: Arc<[TableAccess]>,
     max_affected: Option<u64>,
+    /// It locks rows until its transaction ends.
+    locks: bool,
 }
 
 /// A column that the statement will return, as far as the compiler knows it.
@@ -81,6 +83,10 @@ impl CompiledQuery {
 
     pub(crate) fn max_affected(&self) -> Option<u64> {
         self.max_affected
+    }
+
+    pub(crate) fn locks(&self) -> bool {
+        self.locks
     }
 
     pub(crate) fn bind_types(&self) -> Arc<[SqlType]> {
@@ -118,6 +124,7 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
     let binds = std::mem::take(&mut facts.binds);
     let mut columns = None;
     let mut max_affected = None;
+    let mut locks = false;
     let rendered = match &body {
         Body::Query { root, output } => {
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
@@ -128,7 +135,8 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
                     list.map(|(name, _, rx)| ResultColumn { name: name.clone(), sql_type: rx.sql_type() }).collect(),
                 );
             }
-            Lowering::new(target, folder, binds).query(&block)?
+            locks = facts.lock.is_some();
+            Lowering::new(target, folder, binds).query(&block, facts.lock)?
         }
         Body::Insert { table, columns, rows } => {
             let folder = Folder::new(&facts, Capabilities::of(target.dialect));
@@ -148,7 +156,7 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
         }
         Body::Raw(statement) => lower::raw(target, binds, statement)?,
     };
-    finish(rendered, target, facts, columns, max_affected)
+    finish(rendered, target, facts, columns, max_affected).map(|query| CompiledQuery { locks, ..query })
 }
 
 fn finish(
@@ -160,5 +168,6 @@ fn finish(
 ) -> Result<CompiledQuery> {
     let Rendered { sql, binds, skip } = rendered;
     verify::verify(&sql, target.dialect, binds.len(), &skip)?;
-    Ok(CompiledQuery { sql: sql.into(), binds, columns, kind: facts.kind, tables: facts.tables.into(), max_affected })
+    let (kind, tables) = (facts.kind, facts.tables.into());
+    Ok(CompiledQuery { sql: sql.into(), binds, columns, kind, tables, max_affected, locks: false })
 }

@@ -122,7 +122,7 @@ impl Runner {
             Ok(query) => change(query),
             Err(error) => return Err(self.refused(&plan, error.at(plan.location())).await),
         };
-        let raw = matches!(plan, Plan::Raw(_)) || matches!(plan, Plan::Frame(frame) if frame.has_raw());
+        let raw = plan.has_raw();
         let care = Care {
             isolated: raw && self.core.kind == HandleKind::ReadOnly && self.transaction.is_none(),
             touches: raw && (self.core.kind == HandleKind::ReadOnly || !self.is_harmless_select(&plan)),

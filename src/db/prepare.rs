@@ -84,6 +84,20 @@ impl Plan<'_> {
         }
     }
 
+    /// True when raw SQL is a part of it.
+    pub(super) fn has_raw(&self) -> bool {
+        match self {
+            Plan::Raw(_) => true,
+            Plan::Frame(frame) => frame.has_raw(),
+            Plan::Write(write) => {
+                let mut found = false;
+                write.each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Raw(_)));
+                found
+            }
+            Plan::Catalog(_) => false,
+        }
+    }
+
     /// Where the caller wrote it: the last verb of a chain.
     pub(super) fn location(&self) -> &'static Location<'static> {
         match self {
@@ -112,11 +126,19 @@ impl Plan<'_> {
         let mut names = Vec::new();
         match self {
             Plan::Frame(frame) => tables_of(&frame.relation, &mut names),
-            Plan::Write(write) => names.extend(write.table.as_ref().ok().map(|table| table.full_name())),
+            Plan::Write(write) => {
+                names.extend(write.table.as_ref().ok().map(|table| table.full_name()));
+                write.each_below(&mut |relation| note_table(relation, &mut names));
+            }
             Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => {}
         }
-        let verb = if matches!(self, Plan::Write(_)) { self.kind() } else { StatementKind::Select };
-        names.into_iter().map(|table| TableAccess { table, verb, ..TableAccess::default() }).collect()
+        // Of a write the first is its target, and the others are read by its subqueries.
+        let mut target = matches!(self, Plan::Write(write) if write.table.is_ok()).then(|| self.kind());
+        let access = |table| {
+            let verb = target.take().unwrap_or(StatementKind::Select);
+            TableAccess { table, verb, ..TableAccess::default() }
+        };
+        names.into_iter().map(access).collect()
     }
 
     fn resolve(&self, schema: &Schema, dialect: Dialect) -> Result<ResolvedPlan> {
@@ -132,16 +154,18 @@ impl Plan<'_> {
 }
 
 fn tables_of(relation: &Relation, names: &mut Vec<String>) {
-    relation.each_below(&mut |relation| {
-        if let Verb::Table(table) = &relation.verb
-            && names.len() < 64
-        {
-            let name = table.full_name();
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    relation.each_below(&mut |relation| note_table(relation, names));
+}
+
+fn note_table(relation: &Relation, names: &mut Vec<String>) {
+    if let Verb::Table(table) = &relation.verb
+        && names.len() < 64
+    {
+        let name = table.full_name();
+        if !names.contains(&name) {
+            names.push(name);
         }
-    });
+    }
 }
 
 /// Takes raw text apart at its parameters and finds the bind of each.
@@ -260,6 +284,10 @@ impl Runner {
         for _ in 0..MAX_READS {
             let schema = core.schema();
             let error = match compile_plan(plan, &schema, &core.policy, handle, target) {
+                Ok(compiled) if compiled.locks() && self.transaction.is_none() => {
+                    let message = "outside of a transaction a row lock ends with its statement; write `db.begin().await?` and lock on what it gives";
+                    return Err(Error::new(ErrorKind::Plan, "lock.transaction", message));
+                }
                 Ok(compiled) => return Ok(compiled),
                 Err(error) => error,
             };

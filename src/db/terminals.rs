@@ -206,7 +206,9 @@ impl Frame {
     pub fn to_sql_with(&self, dialect: Dialect, schema: &Schema) -> Result<QueryText> {
         let target = Target::without_server(dialect);
         let plan = Plan::Frame(self);
-        Ok(QueryText::of(&compile_plan(&plan, schema, &Policy::default(), HandleKind::ReadOnly, target)?))
+        // No read-only handle locks rows, and raw parts are checked as one would.
+        let handle = if self.locks() { HandleKind::ReadWrite } else { HandleKind::ReadOnly };
+        Ok(QueryText::of(&compile_plan(&plan, schema, &Policy::default(), handle, target)?))
     }
 }
 

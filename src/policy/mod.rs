@@ -35,6 +35,10 @@ pub(crate) fn guard(
         if plan.facts().kind.is_write() && plan.facts().kind != StatementKind::Raw {
             return Err(write_on_read_only());
         }
+        if plan.facts().lock.is_some() {
+            let message = "the handle is read-only and a row lock is for changing rows; leave it out, or lock through a handle opened with `open_read_write`";
+            return Err(Error::new(ErrorKind::Policy, "policy.read_only", message));
+        }
         let mut raw: Vec<RawStatement> = Vec::new();
         // The crate's own reading of the catalogue is fixed text that no caller can change.
         if let Body::Raw(statement) = plan.body()

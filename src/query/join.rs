@@ -14,6 +14,9 @@ pub(crate) enum JoinKind {
     Cross,
     Semi,
     Anti,
+    /// The right side sees the columns of the left.
+    Lateral,
+    LeftLateral,
 }
 
 /// How the rows of two relations are matched, and how a name that both have is told apart; made by [`on`] or [`using`].
@@ -132,6 +135,38 @@ impl Frame {
     #[track_caller]
     pub fn cross_join(self, right: Frame) -> Frame {
         self.join_as(right, JoinKind::Cross, JoinOn { condition: Matching::Nothing, suffix: None })
+    }
+
+    /// Each row of the left relation beside the rows that `right` gives for it: in `right`, [`outer`](crate::outer) names columns of
+    /// the left relation. SQL text: `INNER JOIN LATERAL (…) ON TRUE`. PostgreSQL and MySQL have it; for MariaDB and SQLite it is
+    /// refused (`join.lateral`): a [`scalar`](crate::scalar) gives one value for each row there.
+    ///
+    /// ```
+    /// use portcullis::{Dialect, col, outer, table};
+    /// # portcullis::table! { customers { id: i64 } }
+    /// # portcullis::table! { orders { customer_id: i64, total: i64 } }
+    /// let largest = table(orders::table)
+    ///     .where_(orders::customer_id.eq(outer("id")))
+    ///     .order_by(orders::total.desc())
+    ///     .limit(3);
+    /// let query = table(customers::table).join_lateral(largest).select(("id", "total")).to_sql_for(Dialect::Postgres)?;
+    /// assert_eq!(query.sql(), concat!(
+    ///     r#"SELECT "customers"."id", "t"."total" FROM "customers" INNER JOIN LATERAL (SELECT "orders"."total" FROM "orders" "#,
+    ///     r#"WHERE "orders"."customer_id" = "customers"."id" ORDER BY "orders"."total" DESC LIMIT $1::bigint) AS "t" ON TRUE"#));
+    /// # Ok::<(), portcullis::Error>(())
+    /// ```
+    #[doc(alias("cross_apply"))]
+    #[track_caller]
+    pub fn join_lateral(self, right: Frame) -> Frame {
+        self.join_as(right, JoinKind::Lateral, JoinOn { condition: Matching::Nothing, suffix: None })
+    }
+
+    /// As [`join_lateral`](Frame::join_lateral), and a row of the left relation for which `right` gives none stays, with NULL beside
+    /// it. SQL text: `LEFT JOIN LATERAL (…) ON TRUE`.
+    #[doc(alias("outer_apply"))]
+    #[track_caller]
+    pub fn left_join_lateral(self, right: Frame) -> Frame {
+        self.join_as(right, JoinKind::LeftLateral, JoinOn { condition: Matching::Nothing, suffix: None })
     }
 
     /// Rows of the left relation that match at least one on the right, each once; SQL text: `WHERE EXISTS (…)`.

@@ -5,6 +5,8 @@ mod verbs;
 mod join;
 mod set;
 mod cte;
+mod lock;
+mod values;
 mod subquery;
 mod step;
 mod nulls;
@@ -34,6 +36,7 @@ pub use explode::{Elements, IntoElements, elements};
 pub use grouping::{GroupKeys, GroupedFrame, GroupingSets, cube, grouping_sets, rollup};
 pub use join::{IntoJoinOn, JoinOn, on, using};
 pub(crate) use join::{JoinKind, Matching};
+pub(crate) use lock::{LockStrength, LockVerb, LockWait, RowLock};
 pub use names::{DeclaredTable, IntoNames, IntoSortKeys, IntoTable, Projections, TableName, in_schema};
 pub use nulls::IntoColumns;
 pub(crate) use pivot::Cell;
@@ -46,6 +49,8 @@ pub(crate) use set::{SetKind, SetOperation};
 pub(crate) use step::{Chosen, Step};
 pub(crate) use subquery::frame_of;
 pub use subquery::{exists, not_exists, scalar};
+pub(crate) use values::ValueRows;
+pub use values::values;
 pub(crate) use version::Version;
 pub use write::{Delete, Insert, IntoRow, Update};
 pub(crate) use write::{Write, WriteKind, check_write};
@@ -117,6 +122,8 @@ pub(crate) enum Verb {
     Offset(Arc<Relation>, u64),
     Distinct(Arc<Relation>),
     As(Arc<Relation>, Ident),
+    Values(Arc<ValueRows>),
+    Lock(Arc<Relation>, LockVerb),
     /// Written once in WITH.
     Cte(Arc<Relation>, Ident),
     Recursive {
@@ -256,6 +263,8 @@ impl Verb {
             Verb::Offset(..) => "offset",
             Verb::Distinct(_) => "distinct",
             Verb::As(..) => "as_",
+            Verb::Values(_) => "values",
+            Verb::Lock(_, verb) => verb.name(),
             Verb::Cte(..) => "cte",
             Verb::Recursive { .. } => "recursive",
             Verb::Itself { .. } => "step",
@@ -267,7 +276,7 @@ impl Verb {
     /// The relation that the verb works on; the left one of a join.
     pub(crate) fn input(&self) -> Option<&Arc<Relation>> {
         match self {
-            Verb::Table(_) | Verb::Raw(_) | Verb::Itself { .. } => None,
+            Verb::Table(_) | Verb::Raw(_) | Verb::Values(_) | Verb::Itself { .. } => None,
             Verb::Select(input, _)
             | Verb::Where(input, _)
             | Verb::WithColumn(input, ..)
@@ -283,6 +292,7 @@ impl Verb {
             | Verb::As(input, _)
             | Verb::Cte(input, _)
             | Verb::Step(input, _)
+            | Verb::Lock(input, _)
             | Verb::Recursive { anchor: input, .. } => Some(input),
             Verb::Invalid(input, _) => input.as_ref(),
         }
@@ -319,6 +329,8 @@ impl Verb {
             | Verb::Offset(..)
             | Verb::Distinct(_)
             | Verb::As(..)
+            | Verb::Values(_)
+            | Verb::Lock(..)
             | Verb::Cte(..)
             | Verb::Recursive { .. }
             | Verb::Itself { .. }
@@ -330,7 +342,7 @@ impl Verb {
     fn take(&mut self) -> (Vec<Arc<Relation>>, Vec<Expr>) {
         let mut exprs = Vec::new();
         let inputs = match std::mem::replace(self, Verb::Invalid(None, Error::internal("plan.taken"))) {
-            Verb::Table(_) | Verb::Raw(_) | Verb::Itself { .. } => Vec::new(),
+            Verb::Table(_) | Verb::Raw(_) | Verb::Values(_) | Verb::Itself { .. } => Vec::new(),
             Verb::Select(input, list) => {
                 exprs = list;
                 vec![input]
@@ -354,6 +366,7 @@ impl Verb {
             | Verb::Offset(input, _)
             | Verb::Distinct(input)
             | Verb::As(input, _)
+            | Verb::Lock(input, _)
             | Verb::Cte(input, _) => vec![input],
             Verb::Step(input, step) => {
                 step.each_expr(&mut |expr| exprs.push(expr.clone()));

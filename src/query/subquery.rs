@@ -31,8 +31,12 @@ pub(crate) fn frame_of(plan: &Subplan) -> Option<&Frame> {
 
 /// The frames that stand in a verb's expressions.
 pub(super) fn each_plan<'r>(verb: &'r Verb, found: &mut Vec<&'r Relation>) {
-    let mut waiting: Vec<&'r Expr> = Vec::new();
-    verb.each_expr(&mut |expr| waiting.push(expr));
+    let mut exprs: Vec<&'r Expr> = Vec::new();
+    verb.each_expr(&mut |expr| exprs.push(expr));
+    plans_of(exprs, found);
+}
+
+pub(super) fn plans_of<'r>(mut waiting: Vec<&'r Expr>, found: &mut Vec<&'r Relation>) {
     while let Some(expr) = waiting.pop() {
         if expr.0.verbs == 0 {
             continue;

@@ -9,6 +9,7 @@ use super::{IntoNames, IntoTable, Origin, TableName, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Expr, IntoExpr, Operand};
 use crate::ident::Ident;
+use crate::types::SqlType;
 use crate::value::{Bind, ToValue};
 
 /// A write as its builder leaves it: a plan like a frame's, which takes the same way through the guard.
@@ -53,6 +54,20 @@ impl Write {
     }
 }
 
+impl Write {
+    /// Visits the relations of the write's subqueries.
+    pub(crate) fn each_below<'w>(&'w self, visit: &mut dyn FnMut(&'w super::Relation)) {
+        let exprs: Vec<&Expr> = match &self.kind {
+            WriteKind::Insert { .. } => Vec::new(),
+            WriteKind::Update { set, condition, .. } => set.iter().map(|(_, value)| value).chain(condition).collect(),
+            WriteKind::Delete { condition, .. } => condition.iter().collect(),
+        };
+        let mut plans = Vec::new();
+        super::subquery::plans_of(exprs, &mut plans);
+        plans.into_iter().for_each(|plan| plan.each_below(visit));
+    }
+}
+
 /// Values of one row, by position: a tuple, an array or a vector. The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no row of values",
@@ -61,6 +76,15 @@ impl Write {
 pub trait IntoRow: sealed::Sealed {
     #[doc(hidden)]
     fn into_row(self) -> Row;
+
+    /// The types of its values, where the type of the row tells.
+    #[doc(hidden)]
+    fn types() -> Option<Vec<SqlType>>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// A row on its way into a statement.
@@ -80,6 +104,10 @@ impl<T: ToValue, const N: usize> IntoRow for [T; N] {
     fn into_row(self) -> Row {
         Row(self.into_iter().map(bind).collect())
     }
+
+    fn types() -> Option<Vec<SqlType>> {
+        Some(vec![T::SQL_TYPE; N])
+    }
 }
 
 impl<T: ToValue> sealed::Sealed for Vec<T> {}
@@ -97,6 +125,10 @@ macro_rules! rows {
             fn into_row(self) -> Row {
                 let ($($name,)+) = self;
                 Row(vec![$(bind($name)),+])
+            }
+
+            fn types() -> Option<Vec<SqlType>> {
+                Some(vec![$($name::SQL_TYPE),+])
             }
         }
     };

@@ -50,7 +50,7 @@ impl AccessLog {
             let verb = target.filter(|(scan, _)| *scan == position).map(|(_, verb)| verb).unwrap_or_default();
             let name = match &scan.source {
                 ScanSource::Table(table) => table.full_name(),
-                ScanSource::Raw(_) | ScanSource::Cte { .. } => {
+                ScanSource::Raw(_) | ScanSource::Values { .. } | ScanSource::Cte { .. } => {
                     place_of_scan.push(None);
                     continue;
                 }

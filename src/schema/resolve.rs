@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::access::{AccessLog, Use};
 use super::resolve_cte::{Active, Place as CtePlace};
 use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
+use super::resolve_lock::{lock_of, misplaced};
 use super::resolve_subquery::OuterScope;
 use super::resolved::{
     Asked, Body, ColumnId, ColumnInfo, CteInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan,
@@ -15,10 +16,10 @@ use super::{Schema, check_depth, schema_needed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Comparison, Declared, Expr, Kind, SortKey};
 use crate::ident::Ident;
-use crate::query::{Frame, JoinKind, JoinOn, Matching, Origin, RawText, Relation, TableName, Verb};
+use crate::query::{Frame, JoinKind, JoinOn, Matching, Origin, RawText, Relation, RowLock, TableName, ValueRows, Verb};
 use crate::statement::StatementKind;
 use crate::types::SqlType;
-use crate::value::Bind;
+use crate::value::{Bind, Value};
 
 /// How many verbs a chain may have: later stages recurse over them.
 const MAX_VERBS: u32 = 250;
@@ -40,6 +41,9 @@ pub(crate) fn resolve_frame(frame: &Frame, schema: &Schema, segment: Segmenter<'
     check_size(frame.relation.size).map_err(|error| error.at(frame.relation.location))?;
     let mut resolver = Resolver::new(schema, segment);
     resolver.origin = frame.origin.clone();
+    if let Some((lock, place)) = lock_of(&frame.relation)? {
+        (resolver.lock, resolver.locked) = (Some(lock), Some(place));
+    }
     let resolved = resolver.relation(&frame.relation);
     let (root, scope) = match resolved {
         Ok(resolved) if resolver.mistakes.is_empty() => resolved,
@@ -89,6 +93,9 @@ pub(super) struct Resolver<'a> {
     pub(super) recursions: Vec<Active>,
     /// The keys of the grouping sets whose aggregates are being resolved.
     pub(super) grouped: Vec<ColumnId>,
+    /// Where the statement's lock stands.
+    locked: Option<*const Relation>,
+    lock: Option<RowLock>,
 }
 
 impl<'a> Resolver<'a> {
@@ -111,6 +118,8 @@ impl<'a> Resolver<'a> {
             cte_places: Vec::new(),
             recursions: Vec::new(),
             grouped: Vec::new(),
+            locked: None,
+            lock: None,
         }
     }
 
@@ -128,6 +137,7 @@ impl<'a> Resolver<'a> {
             subplans: self.subplans,
             ctes: self.ctes,
             cte_order: self.cte_order,
+            lock: self.lock,
         };
         ResolvedPlan { body, facts }
     }
@@ -264,6 +274,18 @@ impl<'a> Resolver<'a> {
                 let columns = scope.visible.iter().map(|item| item.id).collect();
                 Ok((NodeKind::Distinct(Box::new(node), columns).node(), scope))
             }
+            Verb::Values(values) => Ok(self.values(values)),
+            Verb::Lock(input, verb) => {
+                if self.locked.is_none_or(|place| !std::ptr::eq(place, relation)) {
+                    return Err(misplaced(*verb));
+                }
+                // The words of one lock stand together.
+                let mut below = input;
+                while let Verb::Lock(input, _) = &below.verb {
+                    below = input;
+                }
+                self.relation(below)
+            }
             Verb::Cte(input, name) => self.cte(input, name),
             Verb::Recursive { anchor, step, recursion } => self.recursive(anchor, step, recursion),
             Verb::Itself { name, token } => self.itself(name, token),
@@ -273,6 +295,35 @@ impl<'a> Resolver<'a> {
             }
             Verb::Step(input, step) => self.step(input, step),
         }
+    }
+
+    fn values(&mut self, values: &ValueRows) -> (Node, Scope) {
+        let scan = self.scans.len();
+        let first = self.binds.len();
+        for row in &values.rows {
+            self.binds.extend(row.iter().cloned());
+        }
+        if values.rows.is_empty() {
+            let null = |sql_type: SqlType| Bind { value: Value::Null, sql_type };
+            self.binds.extend(values.columns.iter().map(|(_, sql_type)| null(*sql_type)));
+        }
+        let columns = values.columns.iter().map(|(name, _)| name.clone()).collect();
+        let source = ScanSource::Values { first, rows: values.rows.len(), columns };
+        self.scans.push(ScanInfo { source, alias: None, open: false });
+        let mut scope = Scope::default();
+        for (name, sql_type) in &values.columns {
+            let id = self.columns.len();
+            self.columns.push(ColumnInfo {
+                name: name.clone(),
+                sql_type: Some(*sql_type),
+                nullable: true,
+                binary_text: false,
+                scan: Some(scan),
+                lineage: Vec::new(),
+            });
+            scope.visible.push(Item { original: name.clone(), name: name.clone(), relation: None, id });
+        }
+        (NodeKind::Scan(scan).node(), scope)
     }
 
     fn scan_table(&mut self, table: &TableName) -> (Node, Scope) {
@@ -584,7 +635,13 @@ impl<'a> Resolver<'a> {
         on: &JoinOn,
     ) -> Result<(Node, Scope)> {
         let (left_node, mut left_scope) = self.relation(left)?;
-        let (right_node, mut right_scope) = self.relation(right)?;
+        let (right_node, mut right_scope) = if matches!(kind, JoinKind::Lateral | JoinKind::LeftLateral) {
+            self.close(&left_scope, "a join")?;
+            let (node, scope, _) = self.inside(right, left_scope.clone(), Use::Join)?;
+            (node, scope)
+        } else {
+            self.relation(right)?
+        };
         self.close_both(&left_scope, &right_scope, "a join")?;
         left_scope.hidden.clear();
         right_scope.hidden.clear();
@@ -632,7 +689,7 @@ impl<'a> Resolver<'a> {
         };
         // What an outer join fills with NULL may be NULL from here on.
         let filled: &[&Scope] = match kind {
-            JoinKind::Left => &[&right_scope],
+            JoinKind::Left | JoinKind::LeftLateral => &[&right_scope],
             JoinKind::Right => &[&left_scope],
             JoinKind::Full => &[&left_scope, &right_scope],
             _ => &[],

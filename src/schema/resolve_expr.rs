@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::access::Use;
 use super::resolve::{Resolver, check_size};
-use super::resolved::{ColumnId, Rx, RxKind, ScanSource};
+use super::resolved::{Asked, ColumnId, Rx, RxKind, ScanSource};
 use super::scope::{Found, Scope};
 use super::{check_depth, schema_needed, typing};
 use crate::error::{Error, ErrorKind, Result, show_name};
@@ -480,6 +480,12 @@ impl Resolver<'_> {
             && !tables.contains(table)
         {
             tables.push(table.clone());
+        }
+        if let RxKind::Subquery { of: Asked::Plan(plan), .. } = rx.kind()
+            && let Some((_, id)) = self.subplans.get(*plan).and_then(|plan| plan.column.as_ref())
+            && let Some(info) = self.columns.get(*id)
+        {
+            self.untyped_tables(&Rx::column(*id, info), tables);
         }
         super::resolved::each_operand(rx.kind(), &mut |operand| self.untyped_tables(operand, tables));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall, SubqueryKind};
 use crate::ident::Ident;
-use crate::query::{JoinKind, SetOperation, TableName};
+use crate::query::{JoinKind, RowLock, SetOperation, TableName};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 use crate::value::Bind;
@@ -27,6 +27,7 @@ pub(crate) struct Facts {
     pub(crate) ctes: Vec<CteInfo>,
     /// In which order they are written: each after those that it reads.
     pub(crate) cte_order: Vec<usize>,
+    pub(crate) lock: Option<RowLock>,
 }
 
 /// A relation that is written once, in WITH.
@@ -134,6 +135,12 @@ pub(crate) struct ScanInfo {
 pub(crate) enum ScanSource {
     Table(TableName),
     Raw(RawStatement),
+    /// Binds from `first` on, row by row; for no rows, one of NULLs.
+    Values {
+        first: usize,
+        rows: usize,
+        columns: Vec<Ident>,
+    },
     /// One of [`Facts::ctes`], and its columns: the scan's own, and what they are there.
     Cte {
         cte: usize,

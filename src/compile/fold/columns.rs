@@ -42,7 +42,7 @@ impl Folder<'_> {
         let Some(source) = self.sources.get_mut(place) else { return Ok(None) };
         let nullable = source.nullable;
         match &mut source.kind {
-            SourceKind::Table(_) | SourceKind::Raw(_) => {
+            SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Values(_) => {
                 let own = scan.is_some() && source.scan == scan;
                 Ok(own.then(|| Rx::source(place, id, info, info.nullable || nullable)))
             }
@@ -187,7 +187,7 @@ impl Folder<'_> {
         let source = self.sources.get(place).ok_or_else(missing)?;
         let block = match &source.kind {
             SourceKind::Cte(cte) => return self.cte_column_name(place, *cte, column).ok_or_else(missing),
-            SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Taken => {
+            SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Values(_) | SourceKind::Taken => {
                 return Ok(self.facts.columns.get(column).ok_or_else(missing)?.name.clone());
             }
             SourceKind::Elements(_) => return Err(missing()),
@@ -223,7 +223,7 @@ impl Folder<'_> {
     pub(in crate::compile) fn has_column(&self, block: &Block, name: &Ident) -> bool {
         let named = |columns: &[(Ident, ColumnId, Rx)]| columns.iter().any(|(known, ..)| same_name(known, name));
         block.sources.iter().filter_map(|place| self.sources.get(*place)).any(|source| match &source.kind {
-            SourceKind::Table(_) | SourceKind::Raw(_) => self
+            SourceKind::Table(_) | SourceKind::Raw(_) | SourceKind::Values(_) => self
                 .facts
                 .columns
                 .iter()

@@ -174,7 +174,7 @@ impl Folder<'_> {
                 && !self.facts.scans.iter().any(|scan| match &scan.source {
                     ScanSource::Table(found) => table(found),
                     ScanSource::Raw(raw) => raw.text.to_lowercase().contains(&lower),
-                    ScanSource::Cte { .. } => false,
+                    ScanSource::Values { .. } | ScanSource::Cte { .. } => false,
                 })
         };
         let mut name = wanted.clone();

@@ -1,7 +1,7 @@
 //! Joins: which of them share a block, and what the databases that lack one get instead.
 
 use super::{Block, Folder, Join, SourceKind, Subquery};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Comparison, SubqueryKind};
 use crate::query::{JoinKind, SetKind, SetOperation};
 use crate::schema::{Asked, Node, NodeKind, Rx, RxKind, ScanId};
@@ -128,6 +128,38 @@ impl Folder<'_> {
             source.nullable = true;
         }
         Ok(Block { sources: vec![source], ..Block::default() })
+    }
+
+    /// The right side is a subselect of its own, whose open columns are those of the left.
+    pub(super) fn lateral_join(&mut self, left: &Node, right: &Node, kind: JoinKind) -> Result<Block> {
+        if !self.caps.lateral {
+            let message = "MariaDB and SQLite have no lateral join; write a `scalar(..)` for each value, or join what is grouped by the key";
+            return Err(Error::new(ErrorKind::Unsupported, "join.lateral", message));
+        }
+        let mut left = self.fold(left)?;
+        if !left.plain() {
+            left = self.wrap(left)?;
+        }
+        left.order.clear();
+        self.inside += 1;
+        let folded = self.fold(right);
+        self.inside -= 1;
+        let mut right = folded?;
+        if !right.limited() {
+            right.order.clear();
+        }
+        if let Some(columns) = right.distinct.clone() {
+            right.projection = self.exported(&right, &columns)?;
+        }
+        self.bind_outer(&mut right, &[&left], false)?;
+        let place = self.add_source(SourceKind::Block(Box::new(right)), None, None)?;
+        if let Some(source) = self.sources.get_mut(place) {
+            source.lateral = true;
+            source.nullable = kind == JoinKind::LeftLateral;
+        }
+        left.sources.push(place);
+        left.joins.push(Join { kind, on: Vec::new() });
+        Ok(left)
     }
 
     pub(super) fn exists_join(&mut self, left: &Node, right: &Node, on: Option<&Rx>, negated: bool) -> Result<Block> {

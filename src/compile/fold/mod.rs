@@ -20,7 +20,8 @@ use crate::expr::Comparison;
 use crate::ident::Ident;
 use crate::query::{JoinKind, SetOperation, TableName};
 use crate::schema::{
-    ColumnId, Facts, Node, NodeKind, Output, RawStatement, Rx, RxKind, ScanId, ScanSource, SortColumn, schema_needed,
+    Asked, ColumnId, Facts, Node, NodeKind, Output, RawStatement, Rx, RxKind, ScanId, ScanSource, SortColumn,
+    schema_needed,
 };
 use crate::types::{Family, SqlType};
 
@@ -80,6 +81,7 @@ pub(super) struct Source {
 pub(super) enum SourceKind {
     Table(TableName),
     Raw(RawStatement),
+    Values(ValuesSource),
     Block(Box<Block>),
     /// The members of set operations, and the operation before each but the first.
     Set {
@@ -92,6 +94,14 @@ pub(super) enum SourceKind {
     Elements(Box<Elements>),
     /// Taken out for a moment while it is changed.
     Taken,
+}
+
+/// Binds from `first` on, row by row.
+#[derive(Debug)]
+pub(super) struct ValuesSource {
+    pub(super) first: usize,
+    pub(super) rows: usize,
+    pub(super) columns: Vec<Ident>,
 }
 
 /// An expression beyond this size is computed once, in a block of its own, instead of being written out wherever it is used.
@@ -236,6 +246,25 @@ impl<'a> Folder<'a> {
         columns.iter().map(|(name, id)| Ok((name.clone(), *id, self.lookup(block, *id)?))).collect()
     }
 
+    /// Checks that the rows of `block` are rows of tables, which can be locked.
+    pub(super) fn check_lock(&self, block: &Block) -> Result<()> {
+        let table = |place: &usize| {
+            self.sources
+                .get(*place)
+                .is_some_and(|source| matches!(source.kind, SourceKind::Table(_)) && !source.nullable)
+        };
+        if block.group.is_none()
+            && block.distinct.is_none()
+            && !block.windowed()
+            && !block.sources.is_empty()
+            && block.sources.iter().all(table)
+        {
+            return Ok(());
+        }
+        let message = "the rows of groups, of `distinct`, of windows, of set operations, of subselects and of the filled side of a join can't be locked; lock the rows of the tables in a statement of their own";
+        Err(Error::new(ErrorKind::Plan, "lock.shape", message))
+    }
+
     /// The block of a write's target, so that its condition and values are bound to it.
     pub(super) fn target(&mut self, scan: ScanId) -> Result<Block> {
         let block = self.scan(scan)?;
@@ -253,7 +282,7 @@ impl<'a> Folder<'a> {
             .filter(|scan| scan.open)
             .filter_map(|scan| match &scan.source {
                 ScanSource::Table(table) => Some(table.clone()),
-                ScanSource::Raw(_) | ScanSource::Cte { .. } => None,
+                ScanSource::Raw(_) | ScanSource::Values { .. } | ScanSource::Cte { .. } => None,
             })
             .collect();
         if tables.is_empty() {
@@ -313,6 +342,7 @@ impl<'a> Folder<'a> {
             NodeKind::Aggregate { input, keys, aggregates } => self.aggregate(input, keys, aggregates),
             NodeKind::Join { left, right, kind, on } => match kind {
                 JoinKind::Semi | JoinKind::Anti => self.exists_join(left, right, on.as_ref(), *kind == JoinKind::Anti),
+                JoinKind::Lateral | JoinKind::LeftLateral => self.lateral_join(left, right, *kind),
                 JoinKind::Full if !self.joins_fully(on.as_ref(), left) => self.full_join(left, right, on.as_ref()),
                 _ => self.join(left, right, *kind, on.as_ref()),
             },
@@ -383,6 +413,9 @@ impl<'a> Folder<'a> {
         let kind = match &info.source {
             ScanSource::Table(table) => SourceKind::Table(table.clone()),
             ScanSource::Raw(statement) => SourceKind::Raw(statement.clone()),
+            ScanSource::Values { first, rows, columns } => {
+                SourceKind::Values(ValuesSource { first: *first, rows: *rows, columns: columns.clone() })
+            }
             ScanSource::Cte { cte, .. } => self.cte_source(*cte)?,
         };
         if let SourceKind::Table(table) = &kind
@@ -534,6 +567,11 @@ impl<'a> Folder<'a> {
             };
         }
         let mut found = None;
+        if let RxKind::Subquery { of: Asked::Block(place), .. } = rx.kind()
+            && let Some(Projection::Columns(columns)) = self.subqueries.get(*place).map(|asked| &asked.block.projection)
+        {
+            found = columns.iter().find_map(|(_, _, rx)| self.table_of(rx));
+        }
         crate::schema::each_operand(rx.kind(), &mut |operand| {
             if found.is_none() {
                 found = self.table_of(operand);

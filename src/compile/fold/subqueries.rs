@@ -99,6 +99,7 @@ impl Folder<'_> {
                 | SourceKind::Raw(_)
                 | SourceKind::Cte(_)
                 | SourceKind::Elements(_)
+                | SourceKind::Values(_)
                 | SourceKind::Taken => Ok(()),
             };
             self.put_back(place, kind);
@@ -169,13 +170,16 @@ impl Folder<'_> {
                 | SourceKind::Raw(_)
                 | SourceKind::Cte(_)
                 | SourceKind::Elements(_)
+                | SourceKind::Values(_)
                 | SourceKind::Taken => false,
             })
     }
 
     /// True when a subquery may name columns of the blocks around it, on purpose or by a table whose columns are not known.
     pub(in crate::compile) fn sees_around(&self) -> bool {
-        !self.facts.subplans.is_empty() || self.facts.scans.iter().any(|scan| scan.open)
+        !self.facts.subplans.is_empty()
+            || self.facts.scans.iter().any(|scan| scan.open)
+            || self.sources.iter().any(|source| source.lateral)
     }
 
     /// True when a subquery of the statement reads the table that is written.

@@ -12,6 +12,7 @@ mod aggregate;
 mod window;
 mod sets;
 mod subqueries;
+mod values;
 mod write;
 mod writer;
 
@@ -25,7 +26,7 @@ use super::fold::{Block, Folder, Join, Projection, SourceKind};
 use super::{Capabilities, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
-use crate::query::{JoinKind, TableName};
+use crate::query::{JoinKind, LockStrength, LockWait, RowLock, TableName};
 use crate::schema::{RawSegment, RawStatement, Rx, RxKind, SortColumn, schema_needed};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
@@ -83,7 +84,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The text of a whole query, and the binds in the order of their placeholders.
-    pub(super) fn query(mut self, block: &Block) -> Result<Rendered> {
+    pub(super) fn query(mut self, block: &Block, lock: Option<RowLock>) -> Result<Rendered> {
         if let Projection::Columns(columns) = &block.projection {
             for (_, _, rx) in columns.iter().filter(|(_, _, rx)| !matches!(rx.kind(), RxKind::Source { .. })) {
                 self.need_type(rx, "a computed column")?;
@@ -92,6 +93,11 @@ impl<'a> Lowering<'a> {
         let mut statement = self.select(block)?;
         if let Some(clause) = self.with_clause()? {
             statement.with_cte(clause);
+        }
+        if let Some(lock) = lock {
+            self.folder.check_lock(block)?;
+            let words = lock_words(lock, self.target.dialect)?;
+            return self.render_then(&statement, |writer| writer.write_words(words));
         }
         self.render(&statement)
     }
@@ -256,6 +262,7 @@ impl<'a> Lowering<'a> {
             SourceKind::Set { arms, operations } => {
                 TableRef::SubQuery(Box::new(self.set(arms, operations)?), iden(alias))
             }
+            SourceKind::Values(values) => self.values(values, alias)?,
             SourceKind::Cte(cte) => {
                 let cte = self.folder.ctes.get(*cte).ok_or_else(|| Error::internal("lower.cte_source"))?;
                 let reference = iden(&cte.name).into_table_ref();
@@ -274,11 +281,37 @@ impl<'a> Lowering<'a> {
             JoinKind::Right => JoinType::RightJoin,
             JoinKind::Full => JoinType::FullOuterJoin,
             JoinKind::Cross => JoinType::CrossJoin,
+            JoinKind::Lateral | JoinKind::LeftLateral => return self.lateral(source, join.kind, statement),
             JoinKind::Semi | JoinKind::Anti => return Err(Error::internal("lower.join")),
         };
         let condition =
             if join.on.is_empty() { Condition::all() } else { Condition::all().add(self.conjunction(&join.on, true)?) };
         statement.join(kind, table, condition);
+        Ok(())
+    }
+
+    fn lateral(&mut self, source: usize, kind: JoinKind, statement: &mut SelectStatement) -> Result<()> {
+        let missing = || Error::internal("lower.lateral");
+        let taken = self.folder.sources.get_mut(source).ok_or_else(missing)?;
+        let alias = taken.alias.clone();
+        let block = std::mem::replace(&mut taken.kind, SourceKind::Taken);
+        let select = match &block {
+            SourceKind::Block(inner) => {
+                self.nested += 1;
+                self.asked = true;
+                let select = self.select(inner);
+                self.asked = false;
+                self.nested -= 1;
+                select
+            }
+            _ => Err(missing()),
+        };
+        if let Some(source) = self.folder.sources.get_mut(source) {
+            source.kind = block;
+        }
+        let kind = if kind == JoinKind::LeftLateral { JoinType::LeftJoin } else { JoinType::InnerJoin };
+        // sea-query writes an empty condition as TRUE.
+        statement.join_lateral(kind, select?, iden(&alias), Condition::all());
         Ok(())
     }
 
@@ -358,6 +391,29 @@ impl<'a> Lowering<'a> {
         })?;
         Ok(self.bind(Value::Int(rows), SqlType::Int64) as u64)
     }
+}
+
+/// SQL: PostgreSQL manual, "The Locking Clause"; MySQL manual, 17.7.2.4; MariaDB manual, "LOCK IN SHARE MODE" and "SKIP LOCKED"
+/// (10.6).
+fn lock_words(lock: RowLock, dialect: crate::dialect::Dialect) -> Result<&'static [&'static str]> {
+    use crate::dialect::Dialect;
+    if dialect == Dialect::Sqlite {
+        let message =
+            "SQLite locks no rows: a transaction that writes holds the whole database; leave the lock out there";
+        return Err(Error::new(ErrorKind::Unsupported, "lock.unsupported", message));
+    }
+    let mariadb = dialect == Dialect::MariaDb;
+    Ok(match (lock.strength, lock.wait) {
+        (LockStrength::Update, LockWait::Wait) => &["FOR UPDATE"],
+        (LockStrength::Update, LockWait::SkipLocked) => &["FOR UPDATE", "SKIP LOCKED"],
+        (LockStrength::Update, LockWait::NoWait) => &["FOR UPDATE", "NOWAIT"],
+        (LockStrength::Share, LockWait::Wait) if mariadb => &["LOCK IN SHARE MODE"],
+        (LockStrength::Share, LockWait::SkipLocked) if mariadb => &["LOCK IN SHARE MODE", "SKIP LOCKED"],
+        (LockStrength::Share, LockWait::NoWait) if mariadb => &["LOCK IN SHARE MODE", "NOWAIT"],
+        (LockStrength::Share, LockWait::Wait) => &["FOR SHARE"],
+        (LockStrength::Share, LockWait::SkipLocked) => &["FOR SHARE", "SKIP LOCKED"],
+        (LockStrength::Share, LockWait::NoWait) => &["FOR SHARE", "NOWAIT"],
+    })
 }
 
 /// The binds in the order of the placeholders; each is moved, and copied only where it stands twice.

@@ -101,6 +101,15 @@ impl<'a> Writer<'a> {
         self.text.push(')');
     }
 
+    /// Adds words of our own to the end of the text.
+    pub(super) fn write_words(&mut self, words: &[&'static str]) {
+        self.settle();
+        for word in words {
+            self.text.push(' ');
+            self.text.push_str(word);
+        }
+    }
+
     fn placeholder(&mut self, bind: usize) {
         if self.dialect.is_mysql_family() {
             self.text.push('?');

@@ -7,6 +7,7 @@ mod hooks;
 mod joins;
 mod order;
 mod reshaping;
+mod sets;
 mod values;
 mod windows;
 mod writes;

@@ -6,6 +6,8 @@ mod exploding;
 mod folding;
 mod grouping;
 mod joining;
+mod lateral;
+mod locks;
 mod nulls;
 mod numbers;
 mod recursive;
@@ -14,6 +16,7 @@ mod snapshot;
 mod subqueries;
 mod text;
 mod times;
+mod values;
 mod windows;
 
 use portcullis::{all, avg, case, coalesce, col, count, count_distinct, lit, max, min, on, sum, using};
