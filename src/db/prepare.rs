@@ -94,7 +94,7 @@ impl Plan<'_> {
                 write.each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Raw(_)));
                 found
             }
-            Plan::Catalog(_) => false,
+            Plan::Catalog(_) | Plan::Lock(_) => false,
         }
     }
 

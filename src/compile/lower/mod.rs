@@ -55,6 +55,8 @@ pub(super) struct Lowering<'a> {
     nested: usize,
     /// The block to be lowered next is that of a subquery: there every column is written with its source.
     asked: bool,
+    /// The block to be lowered next names its columns by AS where they are written with their source.
+    named: bool,
     /// WITH stands in each subquery, because the statement can't begin with it.
     with_inside: bool,
     /// How much text the functions of the expression so far stand for, and the operands of the one that is being written: a
@@ -77,6 +79,7 @@ impl<'a> Lowering<'a> {
             constants: Vec::new(),
             nested: 0,
             asked: false,
+            named: false,
             with_inside: false,
             weight: 0,
             weights: Vec::new(),
@@ -150,7 +153,8 @@ impl<'a> Lowering<'a> {
         let asked = std::mem::take(&mut self.asked) || (self.nested > 0 && self.folder.sees_around());
         let qualify = asked || block.sources.len() > 1 || asks || self.alias_hides_column(block);
         let mut statement = Query::select();
-        self.projection(block, qualify, &mut statement)?;
+        let named = std::mem::take(&mut self.named) && qualify;
+        self.projection(block, qualify, named, &mut statement)?;
         let mut sources = block.sources.iter();
         if let Some(first) = sources.next() {
             let table = self.source(*first)?;
@@ -197,7 +201,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn projection(&mut self, block: &Block, qualify: bool, statement: &mut SelectStatement) -> Result<()> {
+    fn projection(&mut self, block: &Block, qualify: bool, named: bool, statement: &mut SelectStatement) -> Result<()> {
         if block.distinct.is_some() {
             statement.distinct();
         }
@@ -216,7 +220,7 @@ impl<'a> Lowering<'a> {
                         Some(anchor) => self.settled(rx, anchor, qualify)?,
                         None => self.expr(rx, qualify)?,
                     };
-                    if self.is_called(rx, name) && matches!(expr, Expr::Column(_)) {
+                    if !named && self.is_called(rx, name) && matches!(expr, Expr::Column(_)) {
                         statement.expr(expr);
                     } else {
                         statement.expr_as(expr, iden(name));

@@ -63,6 +63,8 @@ impl Lowering<'_> {
         let operations = operations.to_vec();
         let mut arms = self.folder.take_set(place)?;
         let before = rename(arms.first_mut(), names);
+        // SQL: SQLite takes the name of a column for that of the result only where AS says it.
+        self.named = !order.is_empty() && self.target.dialect == crate::dialect::Dialect::Sqlite;
         let statement = self.set(&arms, &operations);
         rename(arms.first_mut(), before);
         self.folder.put_set(place, arms, operations);

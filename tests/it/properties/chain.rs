@@ -5,8 +5,8 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use portcullis::{
-    Database, Expr, Frame, Mode, SortKey, all, avg, col, count, count_distinct, dense_rank, lag, max, min, on, rank,
-    row_number, sum, using, window,
+    Database, Expr, Frame, Mode, SortKey, all, avg, col, count, count_distinct, dense_rank, exists, lag, max, min,
+    not_exists, on, outer, rank, row_number, scalar, sum, using, window,
 };
 
 use super::data::{Dice, Relation, Ty, V, compare, facts, sides};
@@ -40,6 +40,16 @@ pub enum Step {
     /// With what the chain before gave, on the column: a self-join of whatever that is.
     Twice(String, usize),
     As(String),
+    /// With those of its own rows that meet a condition, which may stand on the left; of one relation of WITH when there is a number.
+    Set(&'static str, Tree, bool, Option<usize>),
+    /// Rows for which the other table has (or has not) a row with the column's value.
+    Exists(String, bool, usize),
+    /// Rows whose column is (or is not) among the other table's keys, with its NULL or without.
+    In(String, bool, bool, usize),
+    /// A column: the largest value that the other table has for the column.
+    Largest(String, String, usize),
+    /// A column: the largest value of a column of what the chain before gave.
+    Own(String, String),
 }
 
 /// A random step that fits what the relation has by now.
@@ -59,8 +69,8 @@ fn step(dice: &mut Dice, relation: &Relation, number: usize) -> Step {
     };
     let key =
         |dice: &mut Dice, name: String| (name, dice.one_in(2), [None, None, Some(true), Some(false)][dice.roll(4)]);
-    match dice.roll(18) {
-        16 | 17 => {
+    match dice.roll(24) {
+        22 | 23 => {
             let exact: Vec<&String> = columns.iter().filter(|(_, ty)| *ty != Ty::Float).map(|(name, _)| name).collect();
             let partition = if exact.is_empty() || dice.one_in(3) { None } else { Some((*dice.pick(&exact)).clone()) };
             let function = *dice.pick(&["number", "rank", "dense", "sum", "running", "min", "lag"]);
@@ -151,6 +161,15 @@ fn step(dice: &mut Dice, relation: &Relation, number: usize) -> Step {
             if dice.one_in(3) { Step::Using(kind, left, number) } else { Step::Join(kind, left, number) }
         }
         15 if !ints.is_empty() && columns.len() < 9 => Step::Twice((*dice.pick(&ints)).clone(), number),
+        16 | 17 => {
+            let kinds = ["union", "union_all", "intersect", "intersect_all", "except", "except_all"];
+            let tree = random(dice, Ty::Bool, 2, columns);
+            Step::Set(*dice.pick(&kinds), tree, dice.one_in(3), dice.one_in(2).then_some(number))
+        }
+        18 if !ints.is_empty() => Step::Exists((*dice.pick(&ints)).clone(), dice.one_in(2), number),
+        19 if !ints.is_empty() => Step::In((*dice.pick(&ints)).clone(), dice.one_in(2), dice.one_in(3), number),
+        20 if !ints.is_empty() => Step::Largest(format!("l{number}"), (*dice.pick(&ints)).clone(), number),
+        21 if !ints.is_empty() => Step::Own(format!("o{number}"), (*dice.pick(&ints)).clone()),
         _ => Step::As(format!("rel{number}")),
     }
 }
@@ -268,6 +287,41 @@ fn apply<M: Mode>(db: &Database<M>, frame: Frame, step: &Step, columns: &[(Strin
             frame.as_(&one).join(again.as_(&other), on(condition))
         }
         Step::As(name) => frame.as_(name),
+        Step::Set(kind, tree, flipped, cte) => {
+            let frame = match cte {
+                Some(number) => frame.cte(&format!("cte{number}")),
+                None => frame,
+            };
+            let some = frame.clone().where_(build(tree));
+            let (left, right) = if *flipped { (some, frame) } else { (frame, some) };
+            match *kind {
+                "union" => left.union(right),
+                "union_all" => left.union_all(right),
+                "intersect" => left.intersect(right),
+                "intersect_all" => left.intersect_all(right),
+                "except" => left.except(right),
+                _ => left.except_all(right),
+            }
+        }
+        Step::Exists(name, negated, number) => {
+            let rows = side(db, *number).where_(col(&format!("k{number}")).eq(outer(name)));
+            frame.where_(if *negated { not_exists(rows) } else { exists(rows) })
+        }
+        Step::In(name, negated, with_null, number) => {
+            let key = format!("k{number}");
+            let side = side(db, *number);
+            let side = if *with_null { side } else { side.where_(col(&key).is_not_null()) };
+            let keys = side.select(key.as_str());
+            frame.where_(if *negated { col(name).not_in(keys) } else { col(name).in_(keys) })
+        }
+        Step::Largest(new, name, number) => {
+            let rows = side(db, *number).where_(col(&format!("k{number}")).eq(outer(name)));
+            frame.with_column(new, scalar(rows.agg(max(col(&format!("w{number}"))).as_("largest"))))
+        }
+        Step::Own(new, name) => {
+            let largest = frame.clone().agg(max(col(name)).as_("largest"));
+            frame.with_column(new, scalar(largest))
+        }
     }
 }
 
@@ -449,6 +503,50 @@ fn carry_out(mut relation: Relation, step: &Step) -> Result<Relation, Skip> {
             Relation { columns, rows }
         }
         Step::As(_) => relation,
+        Step::Set(kind, tree, flipped, _) => {
+            let some = filter(relation.clone(), tree)?;
+            let (left, right) = if *flipped { (some, relation) } else { (relation, some) };
+            if left.rows.len() + right.rows.len() > 400 {
+                return Err(Skip);
+            }
+            Relation { columns: left.columns, rows: set(left.rows, right.rows, kind) }
+        }
+        Step::Exists(name, negated, _) => {
+            let place = relation.position(name);
+            let keys = sides();
+            relation
+                .rows
+                .retain(|row| (row[place] != V::Null && keys.rows.iter().any(|key| key[0] == row[place])) != *negated);
+            relation
+        }
+        Step::In(name, negated, with_null, _) => {
+            let place = relation.position(name);
+            let keys = sides();
+            relation.rows.retain(|row| {
+                let found = keys.rows.iter().any(|key| key[0] == row[place]);
+                row[place] != V::Null && if *negated { !found && !*with_null } else { found }
+            });
+            relation
+        }
+        Step::Largest(new, name, _) => {
+            let place = relation.position(name);
+            let keys = sides();
+            for row in &mut relation.rows {
+                let found = keys.rows.iter().filter(|key| key[0] != V::Null && key[0] == row[place]);
+                row.push(largest(found.map(|key| key[1].clone())));
+            }
+            relation.columns.push((new.clone(), Ty::Int));
+            relation
+        }
+        Step::Own(new, name) => {
+            let place = relation.position(name);
+            let value = largest(relation.rows.iter().map(|row| row[place].clone()));
+            for row in &mut relation.rows {
+                row.push(value.clone());
+            }
+            relation.columns.push((new.clone(), Ty::Int));
+            relation
+        }
     })
 }
 
@@ -517,6 +615,40 @@ fn over(
         };
     }
     Ok(values)
+}
+
+fn largest(values: impl Iterator<Item = V>) -> V {
+    values.filter(|value| *value != V::Null).max_by(compare).unwrap_or(V::Null)
+}
+
+/// A set operation by the book: a row of the left goes with one of the right that equals it, NULL with NULL.
+fn set(left: Vec<Vec<V>>, mut right: Vec<Vec<V>>, kind: &str) -> Vec<Vec<V>> {
+    if kind.starts_with("union") {
+        let both = [left, right].concat();
+        return if kind == "union" { once(both) } else { both };
+    }
+    let all = kind.ends_with("_all");
+    let mut rows = Vec::new();
+    for row in if all { left } else { once(left) } {
+        let place = right.iter().position(|other| *other == row);
+        if place.is_some() == kind.starts_with("intersect") {
+            rows.push(row);
+        }
+        if let Some(place) = place.filter(|_| all) {
+            right.remove(place);
+        }
+    }
+    rows
+}
+
+fn once(rows: Vec<Vec<V>>) -> Vec<Vec<V>> {
+    let mut kept: Vec<Vec<V>> = Vec::new();
+    for row in rows {
+        if !kept.contains(&row) {
+            kept.push(row);
+        }
+    }
+    kept
 }
 
 fn join(left: Relation, kind: &str, key: &str, number: usize) -> Relation {
