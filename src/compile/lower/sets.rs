@@ -52,7 +52,7 @@ impl Lowering<'_> {
             let name = wanted.iter().find(|(_, _, column)| column.is_same_source(rx)).map(|(name, ..)| name.clone());
             let nulls = rx.nullable() && self.caps.nulls_largest != (key.nulls_first == key.descending);
             match name {
-                Some(name) if !(nulls && !self.caps.nulls_order) && !self.needs_collation(rx, "`order_by`")? => {
+                Some(name) if (!nulls || self.caps.nulls_order) && !self.needs_collation(rx, "`order_by`")? => {
                     order.push((name, *key, nulls));
                 }
                 _ => return Ok(None),
