@@ -247,5 +247,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Compiles the example of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/audit.md")]
+struct Guide;
+
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //!
 //! `profile WHAT TIMES` does one thing that many times, for a profiler that counts instructions.
 
+mod audit;
 mod compile;
 mod measure;
 mod point;
@@ -17,6 +18,10 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     if asked(&["compile"]) {
         compile::run(runtime.handle());
+    }
+    if asked(&["audit"]) {
+        audit::append(runtime.handle());
+        audit::verify(runtime.handle());
     }
     if asked(&["point", "postgres"]) {
         runtime.block_on(point::on_postgres());
