@@ -19,6 +19,7 @@ mod dsn;
 mod examples;
 mod public_types;
 mod faults;
+mod functions;
 mod hooks;
 mod properties;
 mod read_only;

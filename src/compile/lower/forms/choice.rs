@@ -35,7 +35,9 @@ impl Lowering<'_> {
             F::IsDistinctFrom | F::IsNotDistinctFrom => {
                 let [left, right] = operands else { return Err(Error::internal("form.operands")) };
                 self.need_one_type(left, right)?;
-                if dialect.is_mysql_family()
+                let loose = dialect == Dialect::Postgres
+                    && (self.folder.has_own_collation(left) || self.folder.has_own_collation(right));
+                if (dialect.is_mysql_family() || loose)
                     && (is_text(left) || is_text(right))
                     && let Some(right) = args.pop()
                 {
