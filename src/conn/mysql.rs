@@ -21,6 +21,7 @@ use crate::error::Result;
 /// GROUP_CONCAT cuts off what is longer than its limit, so the limit is what no packet holds.
 /// A division by zero is NULL in writes as it is in selects, and a difference with an unsigned side may be negative.
 /// MariaDB ends a recursion after a thousand steps without an error, MySQL with one; how far one goes is the statement's to say.
+/// GROUP_CONCAT, of which arrays are put together, cuts what is longer without an error.
 /// `utf8mb4_bin` exists on both servers and compares by code point; a column's own collation still wins over it.
 const FIXED: &str = "SET SESSION sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
     NO_ENGINE_SUBSTITUTION,NO_UNSIGNED_SUBTRACTION', SESSION time_zone = '+00:00', SESSION sql_auto_is_null = 0, \

@@ -1,6 +1,7 @@
 //! Scalar functions: a closed list, by family. What each takes and gives stands in `schema/signature`, what it is called on each
 //! database in `compile/lower/forms`.
 
+use super::array::ArrayFunction;
 use super::json::JsonFunction;
 use super::time::TimeFunction;
 use super::{ChoiceFunction, Expr, Kind, NumberFunction, TextFunction};
@@ -15,6 +16,7 @@ pub(crate) enum Function {
     Json(JsonFunction),
     /// Whether a key of grouping sets was left out; `Some` where that is known without asking.
     Grouping(Option<bool>),
+    Array(ArrayFunction),
 }
 
 impl Function {
@@ -27,6 +29,7 @@ impl Function {
             Function::Time(function) => function.name(),
             Function::Json(function) => function.name(),
             Function::Grouping(_) => "grouping",
+            Function::Array(function) => function.name(),
         }
     }
 }
@@ -47,6 +50,7 @@ into_function! {
     Choice(ChoiceFunction);
     Time(TimeFunction);
     Json(JsonFunction);
+    Array(ArrayFunction);
 }
 
 impl Expr {

@@ -6,6 +6,7 @@ mod methods;
 mod date_pattern;
 mod time;
 mod json;
+mod array;
 mod call;
 mod letters;
 mod regexp;
@@ -26,6 +27,7 @@ use crate::types::SqlType;
 use crate::value::Bind;
 
 pub(crate) use aggregate::{Aggregate, AggregateCall, OrderKey};
+pub(crate) use array::ArrayFunction;
 pub(crate) use call::Function;
 pub use column::{Column, ColumnType};
 pub(crate) use date_pattern::{DatePattern, Field, Parts};

@@ -9,6 +9,7 @@ mod choice;
 mod time;
 mod interval;
 mod json;
+mod array;
 
 pub use choice::{greatest, if_, least};
 pub use interval::{days, hours, microseconds, minutes, months, seconds, weeks, years};

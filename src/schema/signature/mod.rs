@@ -7,6 +7,7 @@ mod number;
 mod choice;
 mod time;
 mod json;
+mod array;
 
 use super::resolve::Resolver;
 use super::resolved::{Rx, RxKind};
@@ -38,6 +39,7 @@ impl Resolver<'_> {
             Function::Time(time) => self.time_signature(time, function.name(), &mut operands)?,
             Function::Json(json) => self.json_signature(json, function.name(), &mut operands)?,
             Function::Grouping(_) => self.grouping_signature(&operands)?,
+            Function::Array(array) => self.array_signature(*array, function.name(), &mut operands)?,
         };
         Ok(Rx::new(RxKind::Call(function.clone(), operands), gives.sql_type, gives.nullable))
     }

@@ -306,17 +306,10 @@ async fn any_sign_may_stand_anywhere_in_a_name() {
     let signs: Vec<String> = (' '..='~').chain("é😀\u{a0}\u{2028}İ".chars()).map(String::from).collect();
     let mut names: Vec<String> = Vec::new();
     for sign in &signs {
-        names.extend([
-            sign.clone(),
-            format!("{sign}1"),
-            format!("1{sign}"),
-            format!("a{sign}b"),
-            format!("{sign}{sign}"),
-        ]);
+        names.extend([sign.clone(), format!("{sign}1"), format!("a{sign}")]);
     }
-    for (one, other) in signs.iter().flat_map(|one| ["\"", "\\", "-", "$", "*", "u"].map(|other| (one, other))) {
-        names.extend([format!("{one}{other}"), format!("{other}{one}x")]);
-    }
+    let special = ["\"", "\\", "-", "$", "*", "u", ".", "[", "#"];
+    names.extend(special.iter().flat_map(|one| special.map(|other| format!("{one}{other}x"))));
     names.sort();
     names.dedup();
     crate::support::each(async |db| {

@@ -12,6 +12,7 @@ mod numbers;
 mod choices;
 mod times;
 mod json;
+mod arrays;
 
 use portcullis::{Dialect, ErrorKind, Expr, Value, col};
 
@@ -106,6 +107,12 @@ impl Entry {
 /// A value of the reference.
 pub struct Cell(pub Value);
 
+impl Cell {
+    pub fn from_option(value: Option<impl Into<Cell>>) -> Cell {
+        value.map_or(Cell(Value::Null), Into::into)
+    }
+}
+
 macro_rules! cells {
     ($($rust:ty => $variant:ident),* $(,)?) => {$(
         impl From<$rust> for Cell {
@@ -143,6 +150,7 @@ fn sections() -> Vec<(&'static str, Vec<Entry>)> {
         ("Choices", choices::entries()),
         ("Dates and times", times::entries()),
         ("JSON", json::entries()),
+        ("Arrays", arrays::entries()),
     ]
 }
 

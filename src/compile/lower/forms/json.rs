@@ -15,6 +15,63 @@ use crate::schema::{Rx, RxKind};
 use crate::types::{Family, SqlType};
 use crate::value::Value;
 
+/// Whether two JSON numbers are the same. SQL: JSON_EQUALS reads a lone number beyond its end in MariaDB 10.11 (`1e0` after `-0.5` as 1e05); a double
+/// tells numbers of any size apart roughly, a decimal those close to each other.
+macro_rules! same_number {
+    ($one:literal, $other:literal) => {
+        concat!(
+            "JSON_TYPE(",
+            $one,
+            ") IN ('INTEGER', 'DOUBLE') AND CAST(",
+            $one,
+            " AS DOUBLE) = CAST(",
+            $other,
+            " AS DOUBLE) AND CAST(",
+            $one,
+            " AS DECIMAL(65, 30)) = CAST(",
+            $other,
+            " AS DECIMAL(65, 30))"
+        )
+    };
+}
+
+/// Whether two JSON values are the same, on MariaDB.
+macro_rules! same_json {
+    ($one:literal, $other:literal) => {
+        concat!(
+            "CASE WHEN JSON_TYPE(",
+            $one,
+            ") IN ('INTEGER', 'DOUBLE') THEN JSON_TYPE(",
+            $other,
+            ") IN ('INTEGER', 'DOUBLE') AND ",
+            same_number!($one, $other),
+            " WHEN JSON_TYPE(",
+            $one,
+            ") <> JSON_TYPE(",
+            $other,
+            ") THEN FALSE WHEN JSON_TYPE(",
+            $one,
+            ") = 'STRING' THEN JSON_UNQUOTE(",
+            $one,
+            ") = JSON_UNQUOTE(",
+            $other,
+            ") COLLATE utf8mb4_nopad_bin WHEN JSON_TYPE(",
+            $one,
+            ") IN ('OBJECT', 'ARRAY') THEN JSON_EQUALS(",
+            $one,
+            ", ",
+            $other,
+            ") ELSE ",
+            $one,
+            " = ",
+            $other,
+            " END"
+        )
+    };
+}
+
+pub(super) use {same_json, same_number};
+
 impl Lowering<'_> {
     pub(super) fn json_form(&mut self, function: &JsonFunction, operands: &[Rx], mut args: Vec<Expr>) -> Result<Expr> {
         self.check_path(function)?;
@@ -231,21 +288,16 @@ impl Lowering<'_> {
             )),
             Dialect::MySql | Dialect::MariaDb => {
                 args.push(arg.clone());
-                let same = self.same_element(value, arg.clone())?;
-                let whole = self.to_json(value, arg, false)?;
+                let element = self.element()?;
+                let same = self.is_value(element, value, arg.clone())?;
+                let document = args.first().cloned().ok_or_else(|| Error::internal("lower.json_contains"))?;
+                let whole = self.is_value(document, value, arg)?;
                 args.extend([same, whole]);
-                let whole = if self.target.dialect == Dialect::MariaDb { "JSON_EQUALS({0}, {3})" } else { "{0} = {3}" };
-                let pieces = [
-                    Piece::Text(
-                        "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN JSON_TYPE({0}) = 'ARRAY' THEN EXISTS (SELECT ",
-                    ),
-                    Piece::Text(
-                        "1 FROM JSON_TABLE({0}, '$[*]' COLUMNS (portcullis_e JSON PATH '$')) AS portcullis_t WHERE {2}) ELSE ",
-                    ),
-                    Piece::Text(whole),
-                    Piece::Text(" END"),
-                ];
-                self.pieces(&pieces, args)
+                self.template(
+                    "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN JSON_TYPE({0}) = 'ARRAY' THEN EXISTS (SELECT 1 FROM \
+                     JSON_TABLE({0}, '$[*]' COLUMNS (portcullis_e JSON PATH '$')) AS portcullis_t WHERE {2}) ELSE {3} END",
+                    args,
+                )
             }
             Dialect::Postgres => {
                 args.push(self.to_json(value, arg, false)?);
@@ -258,19 +310,25 @@ impl Lowering<'_> {
         }
     }
 
-    /// Whether the element `portcullis_e` of a JSON_TABLE is the value.
-    pub(super) fn same_element(&mut self, value: &Rx, arg: Expr) -> Result<Expr> {
-        if value.sql_type() == Some(SqlType::Text) {
+    /// Whether the JSON `element` is the value, on MySQL and MariaDB.
+    pub(super) fn is_value(&mut self, element: Expr, value: &Rx, arg: Expr) -> Result<Expr> {
+        let family = value.sql_type().map(SqlType::family);
+        if family == Some(Family::Text) {
             let exact = self.collated(arg);
-            return self
-                .template("JSON_TYPE(portcullis_e) = 'STRING' AND JSON_UNQUOTE(portcullis_e) = {0}", vec![exact]);
+            return self.template("JSON_TYPE({0}) = 'STRING' AND JSON_UNQUOTE({0}) = {1}", vec![element, exact]);
         }
         let json = self.to_json(value, arg, false)?;
-        let template = match self.target.dialect {
-            Dialect::MariaDb => "JSON_EQUALS(portcullis_e, {0})",
-            _ => "portcullis_e = {0}",
+        let template = match (self.target.dialect, family) {
+            (Dialect::MariaDb, Some(Family::Number)) => same_number!("{0}", "{1}"),
+            (Dialect::MariaDb, Some(Family::Json)) => same_json!("{0}", "{1}"),
+            _ => "{0} = {1}",
         };
-        self.template(template, vec![json])
+        self.template(template, vec![element, json])
+    }
+
+    /// The element of a JSON_TABLE; see `array`.
+    pub(super) fn element(&mut self) -> Result<Expr> {
+        self.template("portcullis_e", Vec::new())
     }
 
     /// The document with another value at the path, or with none. What holds the value must be there, and of the right kind.

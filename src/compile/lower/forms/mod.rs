@@ -7,6 +7,7 @@ mod choice;
 mod time;
 mod time_pattern;
 mod json;
+mod array;
 
 use sea_query::Expr;
 
@@ -41,6 +42,7 @@ impl Lowering<'_> {
             Function::Grouping(Some(true)) => self.template("1", Vec::new()),
             Function::Grouping(Some(false)) => self.template("0", Vec::new()),
             Function::Grouping(None) => self.template("CAST(GROUPING({0}) AS bigint)", args),
+            Function::Array(function) => self.array_form(*function, operands, args),
         }
     }
 }

@@ -11,6 +11,7 @@ mod regexp;
 mod number;
 mod time;
 mod json;
+mod array;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub(super) fn register(connection: &Connection, watch: &Arc<Watch>) -> Result<()
     regexp::register(connection)?;
     number::register(connection)?;
     json::register(connection)?;
+    array::register(connection)?;
     time::register(connection, watch)
 }
 
