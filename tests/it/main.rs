@@ -30,5 +30,6 @@ mod source_rules;
 mod support;
 mod tls;
 mod transactions;
+mod tpch;
 mod types;
 mod write_text;

@@ -311,6 +311,33 @@ impl Session {
         }
     }
 
+    /// Every cell of every row as the server writes it.
+    pub async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, sqlx::Error> {
+        fn cell<'r>(raw: impl sqlx::ValueRef<'r>, text: impl FnOnce() -> String) -> Option<String> {
+            if raw.is_null() { None } else { Some(text()) }
+        }
+        let text = sqlx::AssertSqlSafe(sql.to_owned());
+        let mut table = Vec::new();
+        match self {
+            Session::Postgres(session) => {
+                for row in sqlx::raw_sql(text).fetch_all(session).await? {
+                    let cells = (0..row.len()).map(|index| {
+                        let raw = row.try_get_raw(index)?;
+                        let written = raw.as_str().unwrap_or_default().to_owned();
+                        Ok(cell(raw, || written))
+                    });
+                    table.push(cells.collect::<Result<_, sqlx::Error>>()?);
+                }
+            }
+            Session::MySql(session) => {
+                for row in sqlx::raw_sql(text).fetch_all(session).await? {
+                    table.push((0..row.len()).map(|index| row.try_get_unchecked(index)).collect::<Result<_, _>>()?);
+                }
+            }
+        }
+        Ok(table)
+    }
+
     /// Ends the session in good order.
     pub async fn close(self) {
         let _ = match self {
