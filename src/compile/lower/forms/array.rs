@@ -220,7 +220,7 @@ impl Lowering<'_> {
         if let (ArrayFunction::Contains | ArrayFunction::Position | ArrayFunction::Remove, [_, value], [_, arg]) =
             (function, operands, args.as_slice())
         {
-            let element = self.element()?;
+            let element = self.probe()?;
             let same = self.is_value(element, value, arg.clone())?;
             args.push(same);
         } else {

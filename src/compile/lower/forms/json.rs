@@ -288,7 +288,7 @@ impl Lowering<'_> {
             )),
             Dialect::MySql | Dialect::MariaDb => {
                 args.push(arg.clone());
-                let element = self.element()?;
+                let element = self.probe()?;
                 let same = self.is_value(element, value, arg.clone())?;
                 let document = args.first().cloned().ok_or_else(|| Error::internal("lower.json_contains"))?;
                 let whole = self.is_value(document, value, arg)?;
@@ -327,7 +327,7 @@ impl Lowering<'_> {
     }
 
     /// The element of a JSON_TABLE; see `array`.
-    pub(super) fn element(&mut self) -> Result<Expr> {
+    pub(super) fn probe(&mut self) -> Result<Expr> {
         self.template("portcullis_e", Vec::new())
     }
 
