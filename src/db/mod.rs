@@ -10,6 +10,7 @@ mod execute;
 mod catalog;
 mod terminals;
 mod pivot;
+mod describe;
 mod raw;
 mod writes;
 mod stream;

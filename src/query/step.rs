@@ -2,6 +2,7 @@
 
 use super::explode::Exploded;
 use super::pivot::Cell;
+use super::{Frame, Verb};
 use crate::expr::Expr;
 use crate::ident::Ident;
 
@@ -24,6 +25,14 @@ pub(crate) enum Step {
         sets: Vec<Vec<usize>>,
         aggregates: Vec<Expr>,
     },
+    /// The rows whose keys have a hash below `below`.
+    Sample {
+        keys: Vec<Expr>,
+        below: String,
+        seed: String,
+    },
+    /// The same rows, once their columns are known; what for.
+    Closed(&'static str),
     Pivot {
         keys: Vec<Expr>,
         sets: Option<Vec<Vec<usize>>>,
@@ -50,6 +59,8 @@ impl Step {
             Step::DistinctOn(_) => "distinct_on",
             Step::GroupingSets { .. } => "agg",
             Step::Pivot { .. } => "pivot",
+            Step::Sample { .. } => "sample_by",
+            Step::Closed(verb) => verb,
         }
     }
 
@@ -57,7 +68,8 @@ impl Step {
     pub(super) fn each_expr<'s>(&'s self, visit: &mut dyn FnMut(&'s Expr)) {
         match self {
             Step::FillNull { value, .. } | Step::DistinctOn(value) => visit(value),
-            Step::DropNulls { .. } | Step::Explode(_) => {}
+            Step::DropNulls { .. } | Step::Explode(_) | Step::Closed(_) => {}
+            Step::Sample { keys, .. } => keys.iter().for_each(visit),
             Step::Pivot { keys, column, cells, aggregates, .. } => {
                 keys.iter().chain(aggregates).for_each(&mut *visit);
                 visit(column);
@@ -65,5 +77,13 @@ impl Step {
             }
             Step::GroupingSets { keys, aggregates, .. } => keys.iter().chain(aggregates).for_each(visit),
         }
+    }
+}
+
+impl Frame {
+    /// The same frame, once its columns are known.
+    #[track_caller]
+    pub(crate) fn closed(self, verb: &'static str) -> Frame {
+        self.then(|input| Verb::Step(input, Box::new(Step::Closed(verb))))
     }
 }

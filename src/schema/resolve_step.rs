@@ -10,7 +10,7 @@ use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
 use super::resolved::{ColumnId, ColumnInfo, ElementOf, Explosion, Node, NodeKind, Rx, RxKind};
 use super::scope::{Item, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Expr, Function, JsonFunction, JsonPath, Kind};
+use crate::expr::{Expr, Function, JsonFunction, JsonPath, Kind, coalesce, concat, lit};
 use crate::ident::Ident;
 use crate::query::{Cell, Chosen, Exploded, Relation, Step};
 use crate::types::{Family, SqlType};
@@ -29,6 +29,11 @@ impl Resolver<'_> {
             Step::Pivot { keys, sets, column, cells, aggregates } => {
                 let aggregates = pivoted(column, cells, aggregates)?;
                 self.aggregate_verb(node, scope, keys, &aggregates, sets.as_deref())
+            }
+            Step::Sample { keys, below, seed } => self.sample(node, scope, keys, below, seed),
+            Step::Closed(verb) => {
+                self.close(&scope, &format!("`{verb}`"))?;
+                Ok((node, scope))
             }
             Step::DistinctOn(first) => {
                 let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("where_") };
@@ -133,6 +138,32 @@ impl Resolver<'_> {
             })
             .collect();
         Ok((filter(node, conjunction(present, !whole)), scope))
+    }
+
+    fn sample(&mut self, node: Node, scope: Scope, keys: &[Expr], below: &str, seed: &str) -> Result<(Node, Scope)> {
+        let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("sample_by") };
+        let mut parts = vec![lit(seed)];
+        for key in keys {
+            let rx = self.expr(key, &scope, place)?;
+            self.need_types(&[&rx], "`sample_by`")?;
+            let text = match rx.sql_type().map(|found| (found, found.family())) {
+                Some((_, Family::Text)) => key.clone(),
+                Some((found, Family::Number)) if found.is_integer() => key.clone().cast(SqlType::Text),
+                Some((_, Family::Bool | Family::Date | Family::Uuid)) => key.clone().cast(SqlType::Text),
+                _ => {
+                    let message = format!(
+                        "a key of `sample_by` is an integer, text, a boolean, a date or a UUID, not {}; choose another, or convert it with `.cast(..)`",
+                        self.described(&rx)
+                    );
+                    return Err(Error::new(ErrorKind::Type, "sample.key", message));
+                }
+            };
+            // NULL is told from the empty text.
+            parts.push(coalesce([concat([lit(":"), text]), lit("")]));
+        }
+        let condition = concat(parts).md5().lt(below);
+        let condition = self.condition(&condition, &scope, place)?;
+        Ok((filter(node, condition), scope))
     }
 
     fn explode(&mut self, node: Node, mut scope: Scope, exploded: &Exploded) -> Result<(Node, Scope)> {

@@ -243,7 +243,7 @@ fn the_text_is_each_databases_own_way() {
     let placed = table(people::table).drop("name").explode(elements("tags").position("n").outer());
     assert_eq!(
         sql(&placed, Dialect::Postgres),
-        r#"SELECT "people"."id", (CAST("people"."tags" AS jsonb) -> ("tags"."tags" - 1)) AS "tags", CAST("tags"."tags" AS bigint) AS "n" FROM "people" LEFT JOIN generate_series(1, jsonb_array_length(CASE WHEN jsonb_typeof(CAST("people"."tags" AS jsonb)) = 'array' THEN CAST("people"."tags" AS jsonb) END)) AS "tags" ON TRUE"#
+        r#"SELECT "people"."id", (CAST("people"."tags" AS jsonb) -> ("tags"."tags" - 1)) AS "tags", CAST("tags"."tags" AS bigint) AS "n" FROM "people" LEFT JOIN generate_series((1), jsonb_array_length(CASE WHEN jsonb_typeof(CAST("people"."tags" AS jsonb)) = 'array' THEN CAST("people"."tags" AS jsonb) END)) AS "tags" ON TRUE"#
     );
     let outer = table(people::table).select("id").with_column("tags", col("id")).explode(elements("tags").outer());
     assert_eq!(outer.to_sql_for(Dialect::Sqlite).map(drop).map_err(|error| error.code()), Err("explode.type"));

@@ -30,7 +30,7 @@ pub use certificates::{Certificates, Pair, certificates};
 pub use database::{TestDatabase, each, on};
 pub use proxy::{Fault, Proxy};
 pub use recorder::{Recorder, Seen};
-pub use rows::{check, check_any_order, lines};
+pub use rows::{check, check_any_order, lines, shown as cell};
 pub use server::{
     ADMIN_ROLE, CERTIFICATE_ROLE, Passwords, READ_ONLY_ROLE, READ_WRITE_ROLE, Server, Session, Tls, mariadb,
     mariadb_with, postgres, postgres_with,

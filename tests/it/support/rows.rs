@@ -9,7 +9,8 @@ pub fn lines(rows: &Rows) -> Vec<String> {
     rows.iter().map(|row| row.values().iter().map(shown).collect::<Vec<_>>().join("|")).collect()
 }
 
-fn shown(value: &Value) -> String {
+/// A cell as text.
+pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(it) => it.to_string(),
