@@ -14,6 +14,7 @@ mod explode;
 mod dedupe;
 mod grouping;
 mod pivot;
+mod unpivot;
 mod sample;
 mod raw;
 mod window;

@@ -25,6 +25,11 @@ pub(crate) enum Step {
         sets: Vec<Vec<usize>>,
         aggregates: Vec<Expr>,
     },
+    Unpivot {
+        columns: Vec<Ident>,
+        name: Ident,
+        value: Ident,
+    },
     /// The rows whose keys have a hash below `below`.
     Sample {
         keys: Vec<Expr>,
@@ -59,6 +64,7 @@ impl Step {
             Step::DistinctOn(_) => "distinct_on",
             Step::GroupingSets { .. } => "agg",
             Step::Pivot { .. } => "pivot",
+            Step::Unpivot { .. } => "unpivot",
             Step::Sample { .. } => "sample_by",
             Step::Closed(verb) => verb,
         }
@@ -68,7 +74,7 @@ impl Step {
     pub(super) fn each_expr<'s>(&'s self, visit: &mut dyn FnMut(&'s Expr)) {
         match self {
             Step::FillNull { value, .. } | Step::DistinctOn(value) => visit(value),
-            Step::DropNulls { .. } | Step::Explode(_) | Step::Closed(_) => {}
+            Step::DropNulls { .. } | Step::Explode(_) | Step::Closed(_) | Step::Unpivot { .. } => {}
             Step::Sample { keys, .. } => keys.iter().for_each(visit),
             Step::Pivot { keys, column, cells, aggregates, .. } => {
                 keys.iter().chain(aggregates).for_each(&mut *visit);

@@ -297,7 +297,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn values(&mut self, values: &ValueRows) -> (Node, Scope) {
+    pub(super) fn values(&mut self, values: &ValueRows) -> (Node, Scope) {
         let scan = self.scans.len();
         let first = self.binds.len();
         for row in &values.rows {

@@ -10,9 +10,9 @@ use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
 use super::resolved::{ColumnId, ColumnInfo, ElementOf, Explosion, Node, NodeKind, Rx, RxKind};
 use super::scope::{Item, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Expr, Function, JsonFunction, JsonPath, Kind, coalesce, concat, lit};
+use crate::expr::{Comparison, Expr, Function, JsonFunction, JsonPath, Kind, coalesce, concat, lit};
 use crate::ident::Ident;
-use crate::query::{Cell, Chosen, Exploded, Relation, Step};
+use crate::query::{Cell, Chosen, Exploded, JoinKind, Relation, Step, ValueRows};
 use crate::types::{Family, SqlType};
 use crate::value::{Bind, Value};
 
@@ -31,6 +31,7 @@ impl Resolver<'_> {
                 self.aggregate_verb(node, scope, keys, &aggregates, sets.as_deref())
             }
             Step::Sample { keys, below, seed } => self.sample(node, scope, keys, below, seed),
+            Step::Unpivot { columns, name, value } => self.unpivot(node, scope, columns, name, value),
             Step::Closed(verb) => {
                 self.close(&scope, &format!("`{verb}`"))?;
                 Ok((node, scope))
@@ -138,6 +139,61 @@ impl Resolver<'_> {
             })
             .collect();
         Ok((filter(node, conjunction(present, !whole)), scope))
+    }
+
+    /// Every row beside every one of the columns' names, and of each pair the column of that name.
+    fn unpivot(
+        &mut self,
+        node: Node,
+        scope: Scope,
+        columns: &[Ident],
+        name: &Ident,
+        value: &Ident,
+    ) -> Result<(Node, Scope)> {
+        self.close(&scope, "`unpivot`")?;
+        let mut kept = scope.visible.clone();
+        let mut ids = Vec::with_capacity(columns.len());
+        for column in columns {
+            ids.push(scope.visible.get(scope.position(column)?).map(|item| item.id));
+            if !kept.iter().any(|item| item.name == *column) {
+                let message = format!("`unpivot` names {column:?} twice; name each column once");
+                return Err(Error::new(ErrorKind::Plan, "plan.repeated_column", message).with_column(column.as_str()));
+            }
+            kept.retain(|item| item.name != *column);
+        }
+        let parts = ids.into_iter().flatten().map(|id| self.use_column(id, Use::Output)).collect();
+        let (parts, sql_type) = self.one_type(parts, "`unpivot`")?;
+        let place = Ident::fixed("place")?;
+        let rows = columns.iter().zip(1_i64..).map(|(column, place)| {
+            let bind = |value, sql_type| Bind { value, sql_type };
+            vec![bind(Value::Int(place), SqlType::Int64), bind(Value::Text(column.as_str().to_owned()), SqlType::Text)]
+        });
+        let names =
+            ValueRows { columns: vec![(place, SqlType::Int64), (name.clone(), SqlType::Text)], rows: rows.collect() };
+        let (names, names_scope) = self.values(&names);
+        let [place, named] = names_scope.visible.as_slice() else { return Err(Error::internal("unpivot.names")) };
+        for item in [place, named] {
+            if let Some(info) = self.columns.get_mut(item.id) {
+                info.nullable = false;
+            }
+        }
+        let place = self.columns.get(place.id).map(|info| Rx::column(place.id, info));
+        let place = place.ok_or_else(|| Error::internal("unpivot.place"))?;
+        let nullable = true;
+        let mut arms = Vec::with_capacity(parts.len());
+        for (part, number) in parts.into_iter().zip(1_i64..) {
+            let number = self.literal(Bind { value: Value::Int(number), sql_type: SqlType::Int64 });
+            arms.push((self.comparison(Comparison::Equal, place.clone(), number)?, part));
+        }
+        let mut defined = Vec::new();
+        let chosen = Rx::new(RxKind::Case { arms, otherwise: None }, sql_type, nullable);
+        let id = self.define(chosen, value, &mut defined);
+        kept.push(named.clone());
+        kept.push(Item { name: value.clone(), relation: None, original: value.clone(), id });
+        refuse_repeated(&kept)?;
+        let (left, right) = (Box::new(node), Box::new(names));
+        let pairs = NodeKind::Join { left, right, kind: JoinKind::Cross, on: None }.node();
+        Ok((extend(pairs, defined), Scope { visible: kept, ..Scope::default() }))
     }
 
     fn sample(&mut self, node: Node, scope: Scope, keys: &[Expr], below: &str, seed: &str) -> Result<(Node, Scope)> {

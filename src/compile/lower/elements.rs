@@ -60,7 +60,7 @@ impl Lowering<'_> {
         self.template(template, vec![json])
     }
 
-    pub(super) fn element(&mut self, source: usize, of: ElementOf, part: ElementPart) -> Result<Expr> {
+    pub(super) fn exploded_element(&mut self, source: usize, of: ElementOf, part: ElementPart) -> Result<Expr> {
         let missing = || Error::internal("lower.element");
         let found = self.folder.sources.get(source).ok_or_else(missing)?;
         let alias = found.alias.clone();

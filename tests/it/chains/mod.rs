@@ -18,6 +18,7 @@ mod snapshot;
 mod subqueries;
 mod text;
 mod times;
+mod unpivoting;
 mod values;
 mod windows;
 
