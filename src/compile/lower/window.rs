@@ -276,11 +276,16 @@ impl Lowering<'_> {
     /// A number of rows is a part of the text, as MySQL takes no bind here; a distance of the sort key is bound where it may be.
     fn bound_tail(&mut self, bound: Bound, key: Option<SqlType>, tail: &mut Tail) -> Result<()> {
         let (offset, direction) = match bound.0 {
-            Edge::UnboundedPreceding => return Ok(tail.text("UNBOUNDED PRECEDING")),
-            Edge::CurrentRow => return Ok(tail.text("CURRENT ROW")),
-            Edge::UnboundedFollowing => return Ok(tail.text("UNBOUNDED FOLLOWING")),
             Edge::Preceding(offset) => (offset, " PRECEDING"),
             Edge::Following(offset) => (offset, " FOLLOWING"),
+            edge => {
+                tail.text(match edge {
+                    Edge::UnboundedPreceding => "UNBOUNDED PRECEDING",
+                    Edge::UnboundedFollowing => "UNBOUNDED FOLLOWING",
+                    _ => "CURRENT ROW",
+                });
+                return Ok(());
+            }
         };
         let number = match offset {
             Offset::Whole(number) => Some(number.into()),

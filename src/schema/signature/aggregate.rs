@@ -107,11 +107,15 @@ impl Resolver<'_> {
             | Aggregate::VarPop
             | Aggregate::Median
             | Aggregate::PercentileCont => {
+                if matches!(function, Aggregate::Median | Aggregate::PercentileCont) {
+                    self.known(call, 0)?;
+                }
                 self.aggregates(call, 0, &[Family::Number], "a number")?;
                 (Some(SqlType::Float64), true)
             }
             Aggregate::CovarSamp | Aggregate::CovarPop | Aggregate::Corr => {
                 for position in [0, 1] {
+                    self.known(call, position)?;
                     self.aggregates(call, position, &[Family::Number], "numbers")?;
                 }
                 (Some(SqlType::Float64), true)

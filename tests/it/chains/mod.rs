@@ -3,6 +3,7 @@
 mod ctes;
 mod deduplicating;
 mod exploding;
+mod aggregates;
 mod folding;
 mod grouping;
 mod joining;

@@ -19,7 +19,10 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-const FUNCTIONS: [(&str, usize, fn(&Moments) -> Option<f64>); 7] = [
+/// A name, the number of operands, and the result.
+type Function = (&'static str, usize, fn(&Moments) -> Option<f64>);
+
+const FUNCTIONS: [Function; 7] = [
     ("var_pop", 1, |it| it.divided(it.xx, 0.0)),
     ("var_samp", 1, |it| it.divided(it.xx, 1.0)),
     ("stddev_pop", 1, |it| it.divided(it.xx, 0.0).map(f64::sqrt)),
