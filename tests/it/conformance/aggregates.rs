@@ -239,40 +239,25 @@ fn spreads() -> Vec<Entry> {
         .within(1e-12)
     };
     vec![
-        moments("var_samp", "var_samp(col(\"x\"))", |e| var_samp(e), 1.0, false),
-        moments("var_pop", "var_pop(col(\"x\"))", |e| var_pop(e), 0.0, false),
-        moments("stddev_samp", "stddev_samp(col(\"x\"))", |e| stddev_samp(e), 1.0, true),
-        moments("stddev_pop", "stddev_pop(col(\"x\"))", |e| stddev_pop(e), 0.0, true),
-        joint(
-            "covar_samp",
-            "covar_samp(col(\"m\"), col(\"y\"))",
-            |x, y| covar_samp(x, y),
-            |list| {
-                let (sum, count) = spread(list);
-                (count > 1.0).then(|| sum / (count - 1.0))
-            },
-        ),
-        joint(
-            "covar_pop",
-            "covar_pop(col(\"m\"), col(\"y\"))",
-            |x, y| covar_pop(x, y),
-            |list| {
-                let (sum, count) = spread(list);
-                (count > 0.0).then(|| sum / count)
-            },
-        ),
-        joint(
-            "corr",
-            "corr(col(\"m\"), col(\"y\"))",
-            |x, y| corr(x, y),
-            |list| {
-                let xs: Vec<f64> = list.iter().map(|pair| pair.0).collect();
-                let ys: Vec<f64> = list.iter().map(|pair| pair.1).collect();
-                let (sum, count) = spread(list);
-                let (x, y) = (variance(&xs, 0.0)?, variance(&ys, 0.0)?);
-                (x > 0.0 && y > 0.0).then(|| sum / count / (x.sqrt() * y.sqrt()))
-            },
-        ),
+        moments("var_samp", "var_samp(col(\"x\"))", var_samp, 1.0, false),
+        moments("var_pop", "var_pop(col(\"x\"))", var_pop, 0.0, false),
+        moments("stddev_samp", "stddev_samp(col(\"x\"))", stddev_samp, 1.0, true),
+        moments("stddev_pop", "stddev_pop(col(\"x\"))", stddev_pop, 0.0, true),
+        joint("covar_samp", "covar_samp(col(\"m\"), col(\"y\"))", covar_samp, |list| {
+            let (sum, count) = spread(list);
+            (count > 1.0).then(|| sum / (count - 1.0))
+        }),
+        joint("covar_pop", "covar_pop(col(\"m\"), col(\"y\"))", covar_pop, |list| {
+            let (sum, count) = spread(list);
+            (count > 0.0).then(|| sum / count)
+        }),
+        joint("corr", "corr(col(\"m\"), col(\"y\"))", corr, |list| {
+            let xs: Vec<f64> = list.iter().map(|pair| pair.0).collect();
+            let ys: Vec<f64> = list.iter().map(|pair| pair.1).collect();
+            let (sum, count) = spread(list);
+            let (x, y) = (variance(&xs, 0.0)?, variance(&ys, 0.0)?);
+            (x > 0.0 && y > 0.0).then(|| sum / count / (x.sqrt() * y.sqrt()))
+        }),
     ]
 }
 

@@ -48,8 +48,10 @@ enum Expected {
     /// For the first row.
     Value(Value),
     /// For the rows of a group, in the order of `id`.
-    Group(Box<dyn Fn(&[&Input]) -> Value + Send + Sync>),
+    Group(OfGroup),
 }
+
+type OfGroup = Box<dyn Fn(&[&Input]) -> Value + Send + Sync>;
 
 /// Starts an entry.
 pub fn function(name: &'static str, call: &'static str, gives: &'static str, note: &'static str) -> Entry {

@@ -580,7 +580,7 @@ fn over(
         *place = *number as usize;
     }
     let mut values = vec![V::Null; relation.rows.len()];
-    for row in 0..relation.rows.len() {
+    for (row, result) in values.iter_mut().enumerate() {
         let mine: Vec<usize> = order
             .iter()
             .copied()
@@ -593,7 +593,7 @@ fn over(
             let of = of.expect("an operand");
             mine[..=last].iter().map(move |other| &relation.rows[*other][of]).filter(|value| **value != V::Null)
         };
-        values[row] = match function {
+        *result = match function {
             "number" => V::Int(place as i64 + 1),
             "rank" => V::Int(first as i64 + 1),
             "dense" => {
