@@ -24,9 +24,17 @@ pub struct Ident(Text);
 
 #[derive(Clone)]
 enum Text {
+    /// Most names are short, and a chain mentions many.
+    Short {
+        length: u8,
+        bytes: [u8; SHORT],
+    },
     Fixed(&'static str),
     Shared(Arc<str>),
 }
+
+/// As many bytes as fit where the other forms stand.
+const SHORT: usize = 22;
 
 /// The name that a Rust identifier stands for: `r#type` is `type`.
 pub(crate) const fn rust_name(written: &'static str) -> &'static str {
@@ -46,7 +54,7 @@ impl Ident {
     pub fn new(name: impl AsRef<str>) -> Result<Ident> {
         let name = name.as_ref();
         check(name)?;
-        Ok(Ident(Text::Shared(name.into())))
+        Ok(Ident(Text::new(name)))
     }
 
     /// Checks a name that lives for ever, without a copy.
@@ -63,15 +71,17 @@ impl Ident {
                 format!("the database has a column {} whose name can't be written; rename it", show_name(name));
             return Err(Error::new(ErrorKind::Name, "ident.catalog", message));
         }
-        Ok(Ident(Text::Shared(name.into())))
+        Ok(Ident(Text::new(name)))
     }
 
     /// The name, unquoted.
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Text::Fixed(name) => name,
-            Text::Shared(name) => name,
-        }
+        self.0.as_str()
+    }
+
+    /// The name's bytes, which are UTF-8.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
@@ -111,6 +121,10 @@ const fn classes() -> [Class; 128] {
 
 fn check(name: &str) -> Result<()> {
     let bytes = name.as_bytes();
+    let word = |plain: bool, byte: &u8| plain & (byte.is_ascii_alphanumeric() | (*byte == b'_'));
+    if (1..=MAX_BYTES).contains(&bytes.len()) && bytes.iter().fold(true, word) {
+        return Ok(());
+    }
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
         return Err(Error::new(ErrorKind::Name, "ident.empty", "a name is empty; write the name of a table or column"));
     };
@@ -242,7 +256,7 @@ fn refuse_character(name: &str, character: char) -> Result<()> {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Text) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -250,7 +264,7 @@ impl Eq for Text {}
 
 impl std::hash::Hash for Text {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        self.as_bytes().hash(state);
     }
 }
 
@@ -262,13 +276,34 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Text) -> std::cmp::Ordering {
-        self.as_str().cmp(other.as_str())
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
 impl Text {
+    fn new(name: &str) -> Text {
+        let mut bytes = [0; SHORT];
+        match (bytes.get_mut(..name.len()), u8::try_from(name.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(name.as_bytes());
+                Text::Short { length, bytes }
+            }
+            _ => Text::Shared(name.into()),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Text::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Text::Fixed(name) => name.as_bytes(),
+            Text::Shared(name) => name.as_bytes(),
+        }
+    }
+
     fn as_str(&self) -> &str {
         match self {
+            // INVARIANT: the bytes are those of a whole `str`, see `new`.
+            Text::Short { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Text::Fixed(name) => name,
             Text::Shared(name) => name,
         }

@@ -4,8 +4,8 @@
 
 use chrono::NaiveDate;
 use portcullis::{
-    Expr, Frame, all, all_of, any_of, avg, case, col, count, count_distinct, exists, lit, max, min, not_exists, on, outer,
-    scalar, sum,
+    Expr, Frame, all, all_of, any_of, avg, case, col, count, count_distinct, exists, lit, max, min, not_exists, on,
+    outer, scalar, sum,
 };
 use rust_decimal::Decimal;
 
@@ -14,9 +14,8 @@ pub type Tables<'a> = &'a dyn Fn(&'static str) -> Frame;
 
 /// The query with this number, 1 to 22.
 pub fn query(number: usize, t: Tables<'_>) -> Option<Frame> {
-    let queries: [fn(Tables<'_>) -> Frame; 22] = [
-        q1, q2, q3, q4, q5, q6, q7, q8, q9, q10, q11, q12, q13, q14, q15, q16, q17, q18, q19, q20, q21, q22,
-    ];
+    let queries: [fn(Tables<'_>) -> Frame; 22] =
+        [q1, q2, q3, q4, q5, q6, q7, q8, q9, q10, q11, q12, q13, q14, q15, q16, q17, q18, q19, q20, q21, q22];
     number.checked_sub(1).and_then(|index| queries.get(index)).map(|query| query(t))
 }
 
@@ -289,9 +288,8 @@ fn q16(t: Tables<'_>) -> Frame {
 
 /// Small-quantity-order revenue.
 fn q17(t: Tables<'_>) -> Frame {
-    let little = t("lineitem")
-        .where_(col("l_partkey").eq(outer("p_partkey")))
-        .agg((avg(col("l_quantity")) * 0.2).as_("little"));
+    let little =
+        t("lineitem").where_(col("l_partkey").eq(outer("p_partkey"))).agg((avg(col("l_quantity")) * 0.2).as_("little"));
     t("lineitem")
         .join(t("part"), on(col("p_partkey").eq(col("l_partkey"))))
         .where_(all_of([
@@ -364,9 +362,7 @@ fn q20(t: Tables<'_>) -> Frame {
 /// Suppliers who kept orders waiting.
 fn q21(t: Tables<'_>) -> Frame {
     let others = || {
-        t("lineitem")
-            .where_(col("l_orderkey").eq(outer("l_orderkey")))
-            .where_(col("l_suppkey").ne(outer("l_suppkey")))
+        t("lineitem").where_(col("l_orderkey").eq(outer("l_orderkey"))).where_(col("l_suppkey").ne(outer("l_suppkey")))
     };
     let late = || col("l_receiptdate").gt(col("l_commitdate"));
     t("supplier")

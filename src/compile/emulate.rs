@@ -4,7 +4,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Arithmetic, Comparison, OrderKey, OverCall, Ranking, Windowed};
 use crate::ident::Ident;
-use crate::schema::{Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Rx, RxKind, map_operands};
+use crate::schema::{Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Provenance, Rx, RxKind, map_operands};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
@@ -275,17 +275,17 @@ impl Group<'_> {
     }
 
     fn constant(&mut self, value: Value, sql_type: SqlType) -> Rx {
-        self.facts.binds.push(Bind { value, sql_type });
-        Rx::new(RxKind::Bind(self.facts.binds.len() - 1), Some(sql_type), false)
+        let place = self.facts.binds.push(Bind { value, sql_type }, Provenance::Own);
+        Rx::new(RxKind::Bind(place), Some(sql_type), false)
     }
 
     fn double(&mut self, operand: Rx) -> Rx {
         if operand.sql_type() == Some(SqlType::Float64) {
             return operand;
         }
-        self.facts.binds.push(Bind { value: Value::Int(0), sql_type: SqlType::Int64 });
+        let zero = Bind { value: Value::Int(0), sql_type: SqlType::Int64 };
+        let helper = self.facts.binds.push(zero, Provenance::Own);
         let nullable = operand.nullable();
-        let helper = self.facts.binds.len() - 1;
         Rx::new(RxKind::Cast { operand, to: SqlType::Float64, helper }, Some(SqlType::Float64), nullable)
     }
 }

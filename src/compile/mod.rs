@@ -2,8 +2,10 @@
 
 mod caps;
 mod emulate;
+mod lists;
 mod fold;
 mod lower;
+mod program;
 pub(crate) mod verify;
 
 use std::sync::Arc;
@@ -12,16 +14,19 @@ use crate::dialect::Dialect;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::expr::Values;
 use crate::ident::Ident;
 use crate::policy::GuardedPlan;
-use crate::schema::{Body, Facts, Output};
+use crate::schema::{Body, Facts, Output, Provenance};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 use crate::value::Bind;
 
 pub(crate) use caps::Capabilities;
 use fold::{Folder, Projection};
+pub(crate) use lists::MAX_LISTED;
 use lower::{Lowering, Rendered};
+use program::Program;
 
 /// The database that a plan is compiled for.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +45,33 @@ impl Target {
     }
 }
 
-/// A statement ready to run: text with placeholders only, and its binds. Made by [`compile`] alone.
+/// A statement ready to run: text with placeholders only, and its binds. Made by [`compile`], or of a [`Shape`] that it made.
 #[derive(Clone)]
 pub(crate) struct CompiledQuery {
-    sql: Arc<str>,
+    shape: Arc<Shape>,
     binds: Vec<Bind>,
+    max_affected: Option<u64>,
+    /// Where the binds' values came from, if the text depends on nothing but the plan's shape.
+    origins: Option<Vec<Provenance>>,
+}
+
+/// What all statements of one shape share: everything but the values. Made by [`compile`] alone.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Shape {
+    sql: Arc<str>,
     columns: Option<Arc<[ResultColumn]>>,
     kind: StatementKind,
     tables: Arc<[TableAccess]>,
-    max_affected: Option<u64>,
+    bind_types: Arc<[SqlType]>,
+    fingerprint: u64,
     /// It locks rows until its transaction ends.
     locks: bool,
+}
+
+/// A shape, and how the values of its next plan are bound.
+pub(crate) struct Reusable {
+    shape: Arc<Shape>,
+    program: Program,
 }
 
 /// A column that the statement will return, as far as the compiler knows it.
@@ -60,9 +81,50 @@ pub(crate) struct ResultColumn {
     pub(crate) sql_type: Option<SqlType>,
 }
 
+impl Shape {
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    pub(crate) fn bind_types(&self) -> &[SqlType] {
+        &self.bind_types
+    }
+
+    fn size(&self) -> usize {
+        let names = |access: &TableAccess| {
+            let TableAccess { table, verb: _, output, filter, join, group, sort, assign, returned } = access;
+            let lists = [output, filter, join, group, sort, assign, returned];
+            table.len()
+                + lists.iter().flat_map(|list| list.iter()).map(|name| name.len() + size_of::<String>()).sum::<usize>()
+        };
+        size_of::<Shape>()
+            + self.sql.len()
+            + self.bind_types.len() * size_of::<SqlType>()
+            + self.columns.as_ref().map_or(0, |columns| columns.len() * (size_of::<ResultColumn>() + 32))
+            + self.tables.iter().map(|access| size_of::<TableAccess>() + names(access)).sum::<usize>()
+    }
+}
+
+impl Reusable {
+    /// The statement for the values of another plan of this shape; `None` when the text doesn't fit one of them.
+    pub(crate) fn with_values(&self, values: &Values<'_>, max_affected: Option<u64>) -> Option<CompiledQuery> {
+        let binds = self.program.run(values)?;
+        Some(CompiledQuery { shape: Arc::clone(&self.shape), binds, max_affected, origins: None })
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.shape.size() + self.program.size()
+    }
+}
+
 impl CompiledQuery {
     pub(crate) fn sql(&self) -> &Arc<str> {
-        &self.sql
+        &self.shape.sql
+    }
+
+    pub(crate) fn into_shape(self) -> Arc<Shape> {
+        self.shape
     }
 
     pub(crate) fn into_binds(self) -> Vec<Bind> {
@@ -70,15 +132,15 @@ impl CompiledQuery {
     }
 
     pub(crate) fn columns(&self) -> Option<&Arc<[ResultColumn]>> {
-        self.columns.as_ref()
+        self.shape.columns.as_ref()
     }
 
     pub(crate) fn kind(&self) -> StatementKind {
-        self.kind
+        self.shape.kind
     }
 
     pub(crate) fn tables(&self) -> &Arc<[TableAccess]> {
-        &self.tables
+        &self.shape.tables
     }
 
     pub(crate) fn max_affected(&self) -> Option<u64> {
@@ -86,28 +148,59 @@ impl CompiledQuery {
     }
 
     pub(crate) fn locks(&self) -> bool {
-        self.locks
+        self.shape.locks
     }
 
-    pub(crate) fn bind_types(&self) -> Arc<[SqlType]> {
-        self.binds.iter().map(|bind| bind.sql_type).collect()
+    pub(crate) fn bind_types(&self) -> &Arc<[SqlType]> {
+        &self.shape.bind_types
     }
 
     /// FNV-1a of the text: the text has no values, so statements that differ in values only have the same.
     pub(crate) fn fingerprint(&self) -> u64 {
-        self.sql
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        self.shape.fingerprint
+    }
+
+    /// What the next statement of this one's shape can be made of, given the values that this one's plan holds; `None` when the
+    /// text depends on more than the shape.
+    pub(crate) fn reusable(&self, values: &Values<'_>, target: Target) -> Option<Reusable> {
+        let program = Program::of(&self.binds, self.origins.as_deref()?, values, target.dialect)?;
+        Some(Reusable { shape: Arc::clone(&self.shape), program })
+    }
+
+    /// Whether the two are the same in all that a driver, a hook or a caller sees.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_same(&self, other: &CompiledQuery) -> bool {
+        use crate::value::Value;
+        fn alike(one: &Value, other: &Value) -> bool {
+            match (one, other) {
+                (Value::Float(one), Value::Float(other)) => one.to_bits() == other.to_bits(),
+                (Value::Array(one), Value::Array(other)) => {
+                    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| alike(one, other))
+                }
+                _ => one == other,
+            }
+        }
+        let binds = |one: &Bind, other: &Bind| one.sql_type == other.sql_type && alike(&one.value, &other.value);
+        self.shape == other.shape
+            && self.max_affected == other.max_affected
+            && self.binds.len() == other.binds.len()
+            && self.binds.iter().zip(&other.binds).all(|(one, other)| binds(one, other))
     }
 
     /// The same statement as the subject of an EXPLAIN.
     pub(crate) fn into_explain(mut self, dialect: Dialect) -> CompiledQuery {
         let keyword = if dialect == Dialect::Sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
-        self.sql = format!("{keyword}{}", self.sql).into();
-        self.columns = None;
-        self.kind = StatementKind::Explain;
+        let sql: Arc<str> = format!("{keyword}{}", self.shape.sql).into();
+        let fingerprint = fingerprint(&sql);
+        let shape = Shape::clone(&self.shape);
+        self.shape = Arc::new(Shape { sql, fingerprint, columns: None, kind: StatementKind::Explain, ..shape });
+        self.origins = None;
         self
     }
+}
+
+fn fingerprint(sql: &str) -> u64 {
+    sql.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Turns a guarded plan into a statement for `target`.
@@ -124,7 +217,6 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
     let binds = std::mem::take(&mut facts.binds);
     let mut columns = None;
     let mut max_affected = None;
-    let mut locks = false;
     let rendered = match &body {
         Body::Query { root, output } => {
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
@@ -135,7 +227,6 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
                     list.map(|(name, _, rx)| ResultColumn { name: name.clone(), sql_type: rx.sql_type() }).collect(),
                 );
             }
-            locks = facts.lock.is_some();
             Lowering::new(target, folder, binds).query(&block, facts.lock)?
         }
         Body::Insert { table, columns, rows } => {
@@ -156,7 +247,7 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
         }
         Body::Raw(statement) => lower::raw(target, binds, statement)?,
     };
-    finish(rendered, target, facts, columns, max_affected).map(|query| CompiledQuery { locks, ..query })
+    finish(rendered, target, facts, columns, max_affected)
 }
 
 fn finish(
@@ -166,8 +257,16 @@ fn finish(
     columns: Option<Arc<[ResultColumn]>>,
     max_affected: Option<u64>,
 ) -> Result<CompiledQuery> {
-    let Rendered { sql, binds, skip } = rendered;
+    let Rendered { sql, binds, origins, skip } = rendered;
     verify::verify(&sql, target.dialect, binds.len(), &skip)?;
-    let (kind, tables) = (facts.kind, facts.tables.into());
-    Ok(CompiledQuery { sql: sql.into(), binds, columns, kind, tables, max_affected, locks: false })
+    let shape = Shape {
+        fingerprint: fingerprint(&sql),
+        sql: sql.into(),
+        columns,
+        kind: facts.kind,
+        bind_types: binds.iter().map(|bind| bind.sql_type).collect(),
+        locks: facts.lock.is_some(),
+        tables: facts.tables.into(),
+    };
+    Ok(CompiledQuery { shape: Arc::new(shape), binds, max_affected, origins })
 }

@@ -134,7 +134,7 @@ impl Runner {
             flight.cx = Some(Arc::new(QueryContext {
                 sql: Some(Arc::clone(query.sql())),
                 tables: Arc::clone(query.tables()),
-                bind_types: query.bind_types(),
+                bind_types: Arc::clone(query.bind_types()),
                 fingerprint: query.fingerprint(),
                 ..self.context(query.kind())
             }));

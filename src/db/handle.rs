@@ -11,6 +11,7 @@ use super::builder::DatabaseBuilder;
 use super::catalog::RecentReads;
 use super::driver::{Connection, Server};
 use super::pool::Pool;
+use super::shapes::{ShapeCounts, Shapes};
 use super::transaction_state::TransactionState;
 use crate::conn::Dsn;
 use crate::dialect::Dialect;
@@ -100,6 +101,7 @@ pub(super) struct Core {
     /// What is known of tables. Read by every statement, so it is swapped whole.
     pub(super) schema: RwLock<Schema>,
     pub(super) recent: RecentReads,
+    pub(super) shapes: Shapes,
     /// Keeps a database in memory alive while the pool has no session.
     pub(super) anchor: Option<Arc<Anchor>>,
 }
@@ -122,7 +124,11 @@ impl Core {
             Ok(schema) => schema,
             Err(poisoned) => poisoned.into_inner(),
         };
-        *schema = change(&schema);
+        let changed = change(&schema);
+        if !changed.is_same(&schema) {
+            *schema = changed;
+            self.shapes.tables_changed();
+        }
     }
 }
 
@@ -132,13 +138,20 @@ impl Runner {
     }
 
     pub(super) fn of(origin: Option<&Origin>) -> Result<Arc<Runner>> {
-        let origin = origin.ok_or_else(|| {
-            let message =
-                "the frame has no database; start it with `db.table(..)`, or turn it into text with `to_sql_for`";
-            Error::new(ErrorKind::Plan, "plan.no_database", message)
-        })?;
+        let origin = origin.ok_or_else(no_database)?;
         Arc::clone(&origin.0).downcast::<Runner>().map_err(|_| Error::internal("handle.origin"))
     }
+
+    /// The same, for no longer than the frame lives.
+    pub(super) fn behind(origin: Option<&Origin>) -> Result<&Runner> {
+        let origin = origin.ok_or_else(no_database)?;
+        origin.0.downcast_ref::<Runner>().ok_or_else(|| Error::internal("handle.origin"))
+    }
+}
+
+fn no_database() -> Error {
+    let message = "the frame has no database; start it with `db.table(..)`, or turn it into text with `to_sql_for`";
+    Error::new(ErrorKind::Plan, "plan.no_database", message)
 }
 
 impl<M: Mode> Clone for Database<M> {
@@ -268,6 +281,28 @@ impl<M: Mode> Database<M> {
     /// The server's version, in digits and dots.
     pub fn server_version(&self) -> &str {
         &self.runner.core.server.version
+    }
+
+    /// How often statements of this handle and its clones found their shape compiled.
+    ///
+    /// A statement's text depends on its structure, never on its values, so the text of each structure is compiled once and
+    /// kept; see [`DatabaseBuilder::compiled_shapes`].
+    ///
+    /// ```
+    /// # use portcullis::{Database, ReadWrite, col};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> portcullis::Result<()> {
+    /// # let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
+    /// # db.sql("CREATE TABLE orders (id integer, total integer)").execute().await?;
+    /// for total in [10, 20, 30] {
+    ///     db.table("orders").where_(col("total").gt(total)).select(["id"]).collect().await?;
+    /// }
+    /// assert_eq!((db.shapes().misses, db.shapes().hits), (1, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shapes(&self) -> ShapeCounts {
+        self.runner.core.shapes.counts()
     }
 
     /// Closes the pool: sessions close as they come back, and further statements are refused.

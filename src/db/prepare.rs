@@ -47,6 +47,14 @@ impl Plan<'_> {
         }
     }
 
+    /// How many rows a write may touch.
+    pub(super) fn max_affected(&self) -> Option<u64> {
+        match self {
+            Plan::Write(write) => write.max_affected,
+            Plan::Frame(_) | Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => None,
+        }
+    }
+
     /// A failure in the words of the plan: PostgreSQL doesn't say which table it lacks.
     pub(super) fn explain(&self, error: Error) -> Error {
         let tables = self.tables();
@@ -279,11 +287,9 @@ impl Runner {
         {
             check_transaction(text.sql.as_str(), core.server.dialect, self.transaction.is_some())?;
         }
-        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text, live: true };
         let mut refreshed = false;
         for _ in 0..MAX_READS {
-            let schema = core.schema();
-            let error = match compile_plan(plan, &schema, &core.policy, handle, target) {
+            let error = match core.compile(plan, handle) {
                 Ok(compiled) if compiled.locks() && self.transaction.is_none() => {
                     let message = "outside of a transaction a row lock ends with its statement; write `db.begin().await?` and lock on what it gives";
                     return Err(Error::new(ErrorKind::Plan, "lock.transaction", message));
@@ -291,6 +297,7 @@ impl Runner {
                 Ok(compiled) => return Ok(compiled),
                 Err(error) => error,
             };
+            let schema = core.schema();
             if error.kind() == ErrorKind::SchemaNeeded {
                 let read = self.read_tables(error.needs()).await;
                 read.map_err(|error| match error.table().map(str::to_owned) {

@@ -8,7 +8,7 @@ use super::driver::RowSink;
 use super::handle::Runner;
 use super::prepare::{Plan, compile_plan};
 use super::stream::{RowStream, open_stream};
-use crate::compile::{CompiledQuery, Target};
+use crate::compile::{CompiledQuery, Shape, Target};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{all, count};
@@ -20,33 +20,44 @@ use crate::statement::HandleKind;
 use crate::types::SqlType;
 
 /// A statement's text and the types of its binds; never their values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueryText {
-    sql: Arc<str>,
-    bind_types: Arc<[SqlType]>,
-}
+#[derive(Clone)]
+pub struct QueryText(Arc<Shape>);
 
 impl QueryText {
-    pub(super) fn of(query: &CompiledQuery) -> QueryText {
-        QueryText { sql: Arc::clone(query.sql()), bind_types: query.bind_types() }
+    pub(super) fn of(query: CompiledQuery) -> QueryText {
+        QueryText(query.into_shape())
     }
 
     /// The text, with a placeholder for every value.
     pub fn sql(&self) -> &str {
-        &self.sql
+        self.0.sql()
     }
 
     /// The types of the binds, in the order of their placeholders.
     pub fn bind_types(&self) -> &[SqlType] {
-        &self.bind_types
+        self.0.bind_types()
     }
 }
 
 impl std::fmt::Display for QueryText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.sql)
+        f.write_str(self.sql())
     }
 }
+
+impl std::fmt::Debug for QueryText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueryText").field("sql", &self.sql()).field("bind_types", &self.bind_types()).finish()
+    }
+}
+
+impl PartialEq for QueryText {
+    fn eq(&self, other: &QueryText) -> bool {
+        self.sql() == other.sql() && self.bind_types() == other.bind_types()
+    }
+}
+
+impl Eq for QueryText {}
 
 /// Running. Each of these compiles the frame, asks the hooks, runs one statement and tells the hooks how it ended.
 ///
@@ -181,11 +192,8 @@ impl Frame {
     /// The mistakes of the chain; [`ErrorKind::SchemaNeeded`] when the text depends on columns that have not been read yet:
     /// call `db.schema().await` first.
     pub fn to_sql(&self) -> Result<QueryText> {
-        let runner = self.runner()?;
-        let core = &runner.core;
-        let target = Target { dialect: core.server.dialect, binary_text: core.server.binary_text, live: true };
-        let query = compile_plan(&Plan::Frame(self), &core.schema(), &core.policy, core.kind, target)?;
-        Ok(QueryText::of(&query))
+        let runner = Runner::behind(self.origin.as_ref()).map_err(|error| error.at(self.relation.location))?;
+        Ok(QueryText::of(runner.core.compile(&Plan::Frame(self), runner.core.kind)?))
     }
 
     /// The statement for a database of `dialect`, without one. Tables' columns are known from `table!` only, and text is taken
@@ -208,7 +216,7 @@ impl Frame {
         let plan = Plan::Frame(self);
         // No read-only handle locks rows, and raw parts are checked as one would.
         let handle = if self.locks() { HandleKind::ReadWrite } else { HandleKind::ReadOnly };
-        Ok(QueryText::of(&compile_plan(&plan, schema, &Policy::default(), handle, target)?))
+        Ok(QueryText::of(compile_plan(&plan, schema, &Policy::default(), handle, target)?))
     }
 }
 

@@ -133,7 +133,7 @@ macro_rules! to_sql_for {
                 let plan = Plan::Write(&self.write);
                 let target = Target::without_server(dialect);
                 let query = compile_plan(&plan, &Schema::default(), &Policy::default(), HandleKind::ReadWrite, target)?;
-                Ok(QueryText::of(&query))
+                Ok(QueryText::of(query))
             }
         }
     )*};

@@ -6,7 +6,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Declared, Expr, Kind, MembersFor, OperandFor, SortKey, family};
+use super::leaf::column;
+use super::{Declared, Expr, MembersFor, OperandFor, SortKey, family};
 use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
 use crate::value::Interval;
@@ -99,14 +100,10 @@ impl<T: ColumnType> Column<T> {
 
     /// The column as an untyped expression, qualified by its table.
     pub fn expr(self) -> Expr {
-        match (Ident::fixed(self.table), Ident::fixed(self.name)) {
-            (Ok(table), Ok(name)) => Expr::make(Kind::Column {
-                table: Some(table),
-                name,
-                declared: Some(Declared { sql_type: T::SQL_TYPE, nullable: T::NULLABLE }),
-            }),
-            (Err(error), _) | (_, Err(error)) => Expr::invalid(error),
-        }
+        let declared = Declared { sql_type: T::SQL_TYPE, nullable: T::NULLABLE };
+        column(Some(self.table), self.name, Some(declared), || {
+            Ok((Some(Ident::fixed(self.table)?), Ident::fixed(self.name)?))
+        })
     }
 
     /// The same column of the relation that was named `alias` with `as_`.

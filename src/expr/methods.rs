@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::leaf::column;
 use super::members::Members;
 use super::operand::{IntoExpr, Operand};
 use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
@@ -195,10 +196,9 @@ impl Expr {
     /// ```
     pub fn of(self, relation: &str) -> Expr {
         match self.kind() {
-            Kind::Column { name, declared, .. } => match Ident::new(relation) {
-                Ok(table) => Expr::make(Kind::Column { table: Some(table), name: name.clone(), declared: *declared }),
-                Err(error) => Expr::invalid(error),
-            },
+            Kind::Column { name, declared, .. } => {
+                column(Some(relation), name.as_bytes(), *declared, || Ok((Some(Ident::new(relation)?), name.clone())))
+            }
             Kind::Outer { name, .. } => match Ident::new(relation) {
                 Ok(table) => Expr::make(Kind::Outer { table: Some(table), name: name.clone() }),
                 Err(error) => Expr::invalid(error),

@@ -11,12 +11,14 @@ mod call;
 mod letters;
 mod regexp;
 mod scalar;
+mod leaf;
 mod functions;
 mod aggregate;
 mod window;
 mod column;
 mod sort;
 mod subplan;
+mod shape;
 
 use std::fmt;
 use std::sync::Arc;
@@ -54,6 +56,7 @@ pub use members::{Members, MembersFor};
 pub use operand::{IntoExpr, Operand, OperandFor, Summable, family};
 pub(crate) use regexp::{Regexp, class_of};
 pub(crate) use scalar::{ChoiceFunction, NumberFunction, TextFunction};
+pub(crate) use shape::{Address, Given, Shapeless, Values, Walk, Walked};
 pub use sort::SortKey;
 pub use subplan::outer;
 pub(crate) use subplan::{Plan, Subplan, SubqueryKind};
@@ -209,9 +212,10 @@ pub(crate) enum Pattern {
 }
 
 impl Expr {
+    #[inline]
     pub(crate) fn make(kind: Kind) -> Expr {
         let (mut depth, mut verbs) = (0, 0u32);
-        each_child(&kind, &mut |child| {
+        children(&kind, |child| {
             depth = depth.max(child.0.depth);
             verbs = verbs.saturating_add(child.0.verbs);
         });
@@ -296,6 +300,12 @@ fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resu
 }
 
 pub(crate) fn each_child<'k>(kind: &'k Kind, visit: &mut dyn FnMut(&'k Expr)) {
+    children(kind, visit);
+}
+
+/// The same, made for its caller: where the kind is known it is no more than its own arm.
+#[inline]
+fn children<'k>(kind: &'k Kind, mut visit: impl FnMut(&'k Expr)) {
     match kind {
         Kind::Column { .. }
         | Kind::Outer { .. }
@@ -324,8 +334,8 @@ pub(crate) fn each_child<'k>(kind: &'k Kind, visit: &mut dyn FnMut(&'k Expr)) {
                 visit(otherwise);
             }
         }
-        Kind::Aggregate(call) => call.each(visit),
-        Kind::Over(call) => call.each(visit),
+        Kind::Aggregate(call) => call.each(&mut visit),
+        Kind::Over(call) => call.each(&mut visit),
         Kind::Subquery { operand, .. } => {
             if let Some(operand) = operand {
                 visit(operand);

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::shape::{Walk, Walked};
 use super::{Expr, Kind};
 use crate::ident::Ident;
 
@@ -11,6 +12,9 @@ pub(crate) trait Plan: Any + Send + Sync {
     /// Takes the frame apart, if nobody else holds it, and gives the expressions that stood in it: a tree of frames and
     /// expressions by turns must not be dropped by recursion.
     fn into_exprs(self: Arc<Self>) -> Vec<Expr>;
+
+    /// Writes the structure of the frame into `walk`.
+    fn shape<'a>(&'a self, walk: &mut Walk<'a>) -> Walked;
 }
 
 /// A frame as a part of an expression.

@@ -20,6 +20,7 @@ mod raw;
 mod window;
 mod write;
 mod version;
+mod shape;
 
 use std::any::Any;
 use std::fmt;
@@ -76,6 +77,11 @@ pub struct Frame {
 pub(crate) struct Origin(pub(crate) Arc<dyn Any + Send + Sync>);
 
 impl Origin {
+    /// What tells it from others while it lives.
+    fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     pub(crate) fn is(&self, other: &Origin) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

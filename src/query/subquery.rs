@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use super::{Frame, Relation, Verb};
 use crate::expr::{
-    Expr, Kind, Members, MembersFor, Membership, Plan, Subplan, SubqueryKind, each_child, members_sealed,
+    Expr, Kind, Members, MembersFor, Membership, Plan, Subplan, SubqueryKind, Walk, Walked, each_child, members_sealed,
 };
 
 impl Plan for Frame {
+    fn shape<'a>(&'a self, walk: &mut Walk<'a>) -> Walked {
+        self.shape_inside(walk)
+    }
+
     fn into_exprs(self: Arc<Self>) -> Vec<Expr> {
         let mut found = Vec::new();
         let mut waiting: Vec<Arc<Relation>> = Arc::into_inner(self).map(|frame| frame.relation).into_iter().collect();

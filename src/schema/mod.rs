@@ -1,6 +1,7 @@
 //! What is known of tables, and the stage that binds a plan's names to it.
 
 mod declare;
+mod binds;
 mod resolved;
 mod scope;
 mod nearest;
@@ -24,7 +25,9 @@ use crate::ident::Ident;
 use crate::query::TableName;
 use crate::types::SqlType;
 
+pub(crate) use binds::{Binds, ListForm, Provenance, RowCount, adapted};
 pub(crate) use resolve::{resolve_frame, resolve_raw};
+pub(crate) use resolve_expr::escaped;
 pub(crate) use resolve_write::resolve_write;
 pub(crate) use resolved::{
     Asked, Body, ColumnId, ColumnInfo, ElementOf, ElementPart, Explosion, Facts, Node, NodeKind, Output, RawSegment,
@@ -74,6 +77,11 @@ impl Schema {
         let mut tables = (*self.tables).clone();
         tables.extend(other.tables.iter().map(|(key, table)| (key.clone(), Arc::clone(table))));
         Schema { tables: Arc::new(tables) }
+    }
+
+    /// Whether the two say the same, so that a text compiled with one is that of the other.
+    pub(crate) fn is_same(&self, other: &Schema) -> bool {
+        Arc::ptr_eq(&self.tables, &other.tables) || self.tables == other.tables
     }
 
     /// The tables, in no order.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::access::{AccessLog, Use};
+use super::binds::{Binds, Provenance, RowCount};
 use super::resolve_cte::{Active, Place as CtePlace};
 use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
 use super::resolve_lock::{lock_of, misplaced};
@@ -74,7 +75,7 @@ pub(crate) fn resolve_raw(text: &RawText, kind: StatementKind, segment: Segmente
 pub(super) struct Resolver<'a> {
     pub(super) schema: &'a Schema,
     segment: Segmenter<'a>,
-    pub(super) binds: Vec<Bind>,
+    pub(super) binds: Binds,
     pub(super) columns: Vec<ColumnInfo>,
     pub(super) scans: Vec<ScanInfo>,
     pub(super) access: AccessLog,
@@ -103,7 +104,7 @@ impl<'a> Resolver<'a> {
         Resolver {
             schema,
             segment,
-            binds: Vec::new(),
+            binds: Binds::default(),
             columns: Vec::new(),
             scans: Vec::new(),
             access: AccessLog::default(),
@@ -152,9 +153,9 @@ impl<'a> Resolver<'a> {
         Error::join(all).unwrap_or_else(|| Error::internal("resolve.no_mistake"))
     }
 
-    pub(super) fn bind(&mut self, bind: Bind) -> usize {
-        self.binds.push(bind);
-        self.binds.len() - 1
+    /// A bind of our own, which follows from the plan's shape and never from its values.
+    pub(super) fn own_bind(&mut self, value: Value, sql_type: SqlType) -> usize {
+        self.binds.push(Bind { value, sql_type }, Provenance::Own)
     }
 
     pub(super) fn relation(&mut self, relation: &Arc<Relation>) -> Result<(Node, Scope)> {
@@ -256,12 +257,23 @@ impl<'a> Resolver<'a> {
             Verb::Limit(input, rows) => {
                 let (node, scope) = self.relation(input)?;
                 self.or_note(check_rows(*rows), relation)?;
-                Ok((NodeKind::Slice { input: Box::new(node), limit: Some(*rows), offset: 0 }.node(), scope))
+                Ok((
+                    NodeKind::Slice {
+                        input: Box::new(node),
+                        limit: Some(RowCount::given(rows)),
+                        offset: RowCount::own(0),
+                    }
+                    .node(),
+                    scope,
+                ))
             }
             Verb::Offset(input, rows) => {
                 let (node, scope) = self.relation(input)?;
                 self.or_note(check_rows(*rows), relation)?;
-                Ok((NodeKind::Slice { input: Box::new(node), limit: None, offset: *rows }.node(), scope))
+                Ok((
+                    NodeKind::Slice { input: Box::new(node), limit: None, offset: RowCount::given(rows) }.node(),
+                    scope,
+                ))
             }
             Verb::Distinct(input) => {
                 let (node, mut scope) = self.relation(input)?;
@@ -301,11 +313,15 @@ impl<'a> Resolver<'a> {
         let scan = self.scans.len();
         let first = self.binds.len();
         for row in &values.rows {
-            self.binds.extend(row.iter().cloned());
+            for bind in row {
+                self.binds.push(bind.clone(), Provenance::Unknown);
+            }
         }
         if values.rows.is_empty() {
             let null = |sql_type: SqlType| Bind { value: Value::Null, sql_type };
-            self.binds.extend(values.columns.iter().map(|(_, sql_type)| null(*sql_type)));
+            for (_, sql_type) in &values.columns {
+                self.binds.push(null(*sql_type), Provenance::Unknown);
+            }
         }
         let columns = values.columns.iter().map(|(name, _)| name.clone()).collect();
         let source = ScanSource::Values { first, rows: values.rows.len(), columns };
@@ -437,7 +453,7 @@ impl<'a> Resolver<'a> {
         let mut statement = (self.segment)(text)?;
         let first = self.binds.len();
         for (_, bind) in &text.binds {
-            self.binds.push(bind.clone());
+            self.binds.push(bind.clone(), Provenance::Unknown);
         }
         for segment in &mut statement.segments {
             if let RawSegment::Bind(position) = segment {

@@ -12,7 +12,7 @@ use crate::expr::{Arithmetic, Comparison};
 use crate::ident::Ident;
 use crate::query::{JoinKind, Recursion, Relation, SetKind, SetOperation};
 use crate::types::SqlType;
-use crate::value::{Bind, Value};
+use crate::value::Value;
 
 /// A relation that is resolved already, as a place of a chain: clones of a frame share it.
 #[derive(Clone, Copy, PartialEq)]
@@ -134,7 +134,7 @@ impl Resolver<'_> {
         let mut defined = Vec::new();
         if !recursion.distinct {
             let depth = self.depth_name(&anchor_scope)?;
-            let zero = self.literal(Bind { value: Value::Int(0), sql_type: SqlType::Int64 });
+            let zero = self.own_literal(Value::Int(0), SqlType::Int64);
             let id = self.define(zero, &depth, &mut defined);
             anchor_scope.visible.push(Item { name: depth.clone(), relation: None, original: depth, id });
         }
@@ -235,11 +235,10 @@ impl Resolver<'_> {
         let ScanSource::Cte { columns, .. } = &scan.source else { return Err(missing()) };
         let (before, _) = *columns.last().ok_or_else(missing)?;
         let info = self.columns.get(before).cloned().ok_or_else(missing)?;
-        let int = |value: i64| Bind { value: Value::Int(value), sql_type: SqlType::Int64 };
-        let most = self.literal(int(i64::from(max_depth)));
+        let most = self.own_literal(Value::Int(i64::from(max_depth)), SqlType::Int64);
         let below = RxKind::Compare(Comparison::Less, Rx::column(before, &info), most);
         let step = NodeKind::Filter(Box::new(step), Rx::new(below, Some(SqlType::Bool), false)).node();
-        let one = self.literal(int(1));
+        let one = self.own_literal(Value::Int(1), SqlType::Int64);
         let next = RxKind::Arithmetic(Arithmetic::Add, Rx::column(before, &info), one);
         let mut defined = Vec::new();
         let id = self.define(Rx::new(next, Some(SqlType::Int64), false), &info.name, &mut defined);

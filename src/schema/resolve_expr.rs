@@ -1,14 +1,13 @@
 //! Binding the names of an expression, and checking its types.
 
-use rust_decimal::Decimal;
-
 use super::access::Use;
+use super::binds::{Provenance, adapted};
 use super::resolve::{Resolver, check_size};
 use super::resolved::{Asked, ColumnId, Rx, RxKind, ScanSource};
 use super::scope::{Found, Scope};
 use super::{check_depth, schema_needed, typing};
 use crate::error::{Error, ErrorKind, Result, show_name};
-use crate::expr::{Arithmetic, Comparison, Declared, Expr, Kind, Pattern};
+use crate::expr::{Address, Arithmetic, Comparison, Declared, Expr, Kind, Pattern};
 use crate::ident::Ident;
 use crate::types::{Family, SqlType};
 use crate::value::{Bind, Value};
@@ -68,7 +67,7 @@ impl Resolver<'_> {
                 let operand = operand.as_ref().map(|operand| self.walk(operand, scope, place)).transpose()?;
                 self.subquery(*kind, operand, plan, *negated, scope, place)
             }
-            Kind::Literal(bind) => Ok(self.literal(bind.clone())),
+            Kind::Literal(bind) => Ok(self.literal(bind)),
             Kind::Null => Ok(Rx::new(RxKind::Null, None, true)),
             Kind::Everything => {
                 let message = "`all()` stands for columns, not for a value; write it in `select` or `count(all())`";
@@ -97,7 +96,7 @@ impl Resolver<'_> {
             Kind::Between { operand, low, high, negated } => self.between([operand, low, high], *negated, scope, place),
             Kind::Like { operand, pattern, text, negated } => {
                 let operand = self.walk(operand, scope, place)?;
-                self.like(operand, *pattern, text, *negated)
+                self.like(operand, *pattern, text, Provenance::Pattern(Address::of(text)), *negated)
             }
             Kind::Case { arms, otherwise } => self.case(arms, otherwise.as_ref(), scope, place),
             Kind::Coalesce(list) => self.coalesce(list, scope, place),
@@ -196,10 +195,18 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn literal(&mut self, bind: Bind) -> Rx {
+    /// A value of our own, which follows from the plan's shape and never from its values.
+    pub(super) fn own_literal(&mut self, value: Value, sql_type: SqlType) -> Rx {
+        let nullable = value.is_null();
+        let id = self.own_bind(value, sql_type);
+        Rx::new(RxKind::Bind(id), Some(sql_type), nullable)
+    }
+
+    /// A value where it stands in the caller's plan.
+    pub(super) fn literal(&mut self, bind: &Bind) -> Rx {
         let sql_type = Some(bind.sql_type);
         let nullable = bind.value.is_null();
-        let id = self.bind(bind);
+        let id = self.binds.push(bind.clone(), Provenance::Literal(Address::of(bind)));
         Rx::new(RxKind::Bind(id), sql_type, nullable)
     }
 
@@ -254,7 +261,7 @@ impl Resolver<'_> {
         })?;
         if let (Arithmetic::Divide | Arithmetic::IntegerDivide | Arithmetic::Modulo, RxKind::Bind(id)) =
             (operation, right.kind())
-            && self.binds.get(*id).is_some_and(|bind| is_zero(&bind.value))
+            && self.binds.is_zero(*id)
         {
             let message =
                 format!("`{}` divides by the constant zero; divide by a column, or leave it out", operation.symbol());
@@ -315,9 +322,14 @@ impl Resolver<'_> {
             return Err(typing::clash("`in_`", &self.described(&operand), &format!("a list of {list_type}")));
         }
         let nullable = operand.nullable() || list.iter().any(|bind| bind.value.is_null());
-        let list: Vec<Bind> =
-            list.iter().map(|bind| Bind { value: adapted(&bind.value, element), sql_type: element }).collect();
-        let list = list.into_iter().map(|bind| self.bind(bind)).collect();
+        let address = Address::of_list(list);
+        self.binds.reserve(list.len());
+        let mut places = Vec::with_capacity(list.len());
+        for (index, bind) in list.iter().enumerate() {
+            let bind = Bind { value: adapted(&bind.value, element), sql_type: element };
+            places.push(self.binds.push(bind, Provenance::Item { list: address, index }));
+        }
+        let list = places;
         let kind = RxKind::InList { operand, list, element, negated };
         Ok(Rx::new(kind, Some(SqlType::Bool), nullable))
     }
@@ -338,25 +350,17 @@ impl Resolver<'_> {
         Ok(Rx::new(RxKind::Between { operand, low, high, negated }, Some(SqlType::Bool), nullable))
     }
 
-    fn like(&mut self, operand: Rx, pattern: Pattern, text: &str, negated: bool) -> Result<Rx> {
+    fn like(&mut self, operand: Rx, pattern: Pattern, text: &str, origin: Provenance, negated: bool) -> Result<Rx> {
         if operand.sql_type().is_some_and(|found| found != SqlType::Text) {
             return Err(typing::wrong("a pattern", "text", &self.described(&operand)));
         }
-        let escaped = match pattern {
-            Pattern::Like => {
-                let trailing = text.chars().rev().take_while(|character| *character == '\\').count();
-                if trailing % 2 == 1 {
-                    let message = "the pattern ends with a lone `\\`; write `\\\\` for a backslash, or use `contains`";
-                    return Err(Error::new(ErrorKind::Plan, "like.escape", message));
-                }
-                text.to_owned()
-            }
-            Pattern::Contains => format!("%{}%", escape_pattern(text)),
-            Pattern::StartsWith => format!("{}%", escape_pattern(text)),
-            Pattern::EndsWith => format!("%{}", escape_pattern(text)),
-        };
-        let pattern = self.bind(Bind { value: Value::Text(escaped), sql_type: SqlType::Text });
-        let escape = self.bind(Bind { value: Value::Text("\\".to_owned()), sql_type: SqlType::Text });
+        if pattern == Pattern::Like && ends_in_lone_escape(text) {
+            let message = "the pattern ends with a lone `\\`; write `\\\\` for a backslash, or use `contains`";
+            return Err(Error::new(ErrorKind::Plan, "like.escape", message));
+        }
+        let value = Value::Text(escaped(pattern, text));
+        let pattern = self.binds.push(Bind { value, sql_type: SqlType::Text }, origin);
+        let escape = self.own_bind(Value::Text("\\".to_owned()), SqlType::Text);
         let nullable = operand.nullable();
         Ok(Rx::new(RxKind::Like { operand, pattern, escape, negated }, Some(SqlType::Bool), nullable))
     }
@@ -430,7 +434,7 @@ impl Resolver<'_> {
         }
         // The number that some databases' way of converting needs: the digits for ROUND, zero for TRUNCATE and `<> 0`.
         let number = if let SqlType::Decimal(Some((_, scale))) = to { i64::from(scale) } else { 0 };
-        let helper = self.bind(Bind { value: Value::Int(number), sql_type: SqlType::Int64 });
+        let helper = self.own_bind(Value::Int(number), SqlType::Int64);
         let nullable = operand.nullable();
         Ok(Rx::new(RxKind::Cast { operand, to, helper }, Some(to), nullable))
     }
@@ -499,40 +503,30 @@ impl Resolver<'_> {
     /// UUID beside text is its text.
     pub(super) fn adapt(&mut self, rx: Rx, beside: Option<SqlType>) -> Rx {
         let (RxKind::Bind(id), Some(beside)) = (rx.kind(), beside) else { return rx };
-        let Some(bind) = self.binds.get_mut(*id) else { return rx };
-        let to = match (bind.sql_type, beside) {
-            (SqlType::Float64, SqlType::Decimal(_)) => SqlType::Decimal(None),
-            (SqlType::Uuid, SqlType::Text) => SqlType::Text,
+        let to = match (self.binds.sql_type(*id), beside) {
+            (Some(SqlType::Float64), SqlType::Decimal(_)) => SqlType::Decimal(None),
+            (Some(SqlType::Uuid), SqlType::Text) => SqlType::Text,
             _ => return rx,
         };
-        let value = adapted(&bind.value, to);
-        if value.sql_type().is_some_and(|found| found.family() != to.family()) {
+        if !self.binds.adapt(*id, to) {
             return rx;
         }
-        *bind = Bind { value, sql_type: to };
         Rx::new(RxKind::Bind(*id), Some(to), rx.nullable())
     }
 }
 
-/// `value` as `to`, or as it was when that would lose something.
-fn adapted(value: &Value, to: SqlType) -> Value {
-    match (value, to) {
-        (Value::Float(number), SqlType::Decimal(_)) => {
-            number.to_string().parse::<Decimal>().map_or_else(|_| value.clone(), Value::Decimal)
-        }
-        (Value::Int(number), SqlType::Decimal(_)) => Value::Decimal(Decimal::from(*number)),
-        (Value::UInt(number), SqlType::Decimal(_)) => Value::Decimal(Decimal::from(*number)),
-        (Value::Uuid(uuid), SqlType::Text) => Value::Text(uuid.to_string()),
-        _ => value.clone(),
-    }
+/// Whether a pattern of the caller's own ends in a `\` that escapes nothing.
+pub(crate) fn ends_in_lone_escape(text: &str) -> bool {
+    text.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Int(number) => *number == 0,
-        Value::Float(number) => *number == 0.0,
-        Value::Decimal(number) => number.is_zero(),
-        _ => false,
+/// The text of a pattern as it is bound.
+pub(crate) fn escaped(pattern: Pattern, text: &str) -> String {
+    match pattern {
+        Pattern::Like => text.to_owned(),
+        Pattern::Contains => format!("%{}%", escape_pattern(text)),
+        Pattern::StartsWith => format!("{}%", escape_pattern(text)),
+        Pattern::EndsWith => format!("%{}", escape_pattern(text)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, show_name};
 use crate::ident::Ident;
 use crate::query::{Relation, SetKind, SetOperation};
 use crate::types::{Family, SqlType};
-use crate::value::{Bind, Value};
+use crate::value::Value;
 
 impl Resolver<'_> {
     pub(super) fn set(
@@ -137,7 +137,7 @@ impl Resolver<'_> {
         }
         let operand = Rx::column(item.id, info);
         let number = if let SqlType::Decimal(Some((_, scale))) = to { i64::from(scale) } else { 0 };
-        let helper = self.bind(Bind { value: Value::Int(number), sql_type: SqlType::Int64 });
+        let helper = self.own_bind(Value::Int(number), SqlType::Int64);
         let nullable = operand.nullable();
         self.define(Rx::new(RxKind::Cast { operand, to, helper }, Some(to), nullable), &item.name, defined)
     }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use rust_decimal::Decimal;
-
 use super::access::Use;
+use super::binds::Provenance;
 use super::resolve::{Resolver, extend, filter, refuse_repeated};
 use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
 use super::resolved::{ColumnId, ColumnInfo, ElementOf, Explosion, Node, NodeKind, Rx, RxKind};
@@ -78,19 +77,9 @@ impl Resolver<'_> {
     /// A number that fits a decimal column is bound with as many digits as the column has: 0 beside 10.25 is 0.00.
     fn with_digits_of(&mut self, value: Rx, column: Option<SqlType>) -> Rx {
         let (RxKind::Bind(id), Some(SqlType::Decimal(Some((_, scale))))) = (value.kind(), column) else { return value };
-        let Some(bind) = self.binds.get_mut(*id) else { return value };
-        let number = match &bind.value {
-            Value::Int(number) => Some(Decimal::from(*number)),
-            Value::Decimal(number) => Some(*number),
-            Value::Float(number) => number.to_string().parse().ok(),
-            _ => None,
-        };
-        let Some(mut number) = number.filter(|number| number.scale() <= u32::from(scale)) else { return value };
-        number.rescale(scale.into());
-        if number.scale() != u32::from(scale) {
+        if !self.binds.rescale(*id, scale, column.unwrap_or(SqlType::Decimal(None))) {
             return value;
         }
-        *bind = Bind { value: Value::Decimal(number), sql_type: column.unwrap_or(bind.sql_type) };
         Rx::new(RxKind::Bind(*id), column, value.nullable())
     }
 
@@ -182,7 +171,8 @@ impl Resolver<'_> {
         let nullable = true;
         let mut arms = Vec::with_capacity(parts.len());
         for (part, number) in parts.into_iter().zip(1_i64..) {
-            let number = self.literal(Bind { value: Value::Int(number), sql_type: SqlType::Int64 });
+            let number = self.binds.push(Bind { value: Value::Int(number), sql_type: SqlType::Int64 }, Provenance::Own);
+            let number = Rx::new(RxKind::Bind(number), Some(SqlType::Int64), false);
             arms.push((self.comparison(Comparison::Equal, place.clone(), number)?, part));
         }
         let mut defined = Vec::new();

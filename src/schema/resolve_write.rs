@@ -1,13 +1,14 @@
 //! Binding a write's names.
 
 use super::access::Use;
+use super::binds::Provenance;
 use super::resolve::{Resolver, Segmenter};
 use super::resolve_expr::{Aggregates, Place};
 use super::resolved::{Body, ColumnId, ResolvedPlan, Rx, ScanInfo, ScanSource};
 use super::scope::{Item, Open, Scope, suggest};
 use super::{Schema, typing};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::Expr;
+use crate::expr::{Address, Expr};
 use crate::ident::Ident;
 use crate::query::{TableName, Write, WriteKind, check_write};
 use crate::statement::StatementKind;
@@ -64,13 +65,14 @@ fn resolve(
                     if !bind.value.is_null() && !storable(*target, bind.sql_type) && mistakes.len() < 10 {
                         mistakes.push(wrong_value(&table, column, *target, bind.sql_type));
                     }
+                    let origin = Provenance::Literal(Address::of(bind));
                     let mut bind = bind.clone();
                     if bind.value.is_null()
                         && let Some(target) = target
                     {
                         bind.sql_type = *target;
                     }
-                    resolver.binds.push(bind);
+                    resolver.binds.push(bind, origin);
                 }
             }
             Ok(resolver.finish(StatementKind::Insert, Body::Insert { table, columns: columns.clone(), rows: count }))

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::binds::{Binds, RowCount};
 use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall, SubqueryKind};
 use crate::ident::Ident;
 use crate::query::{JoinKind, RowLock, SetOperation, TableName};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
-use crate::value::Bind;
 
 /// A plan whose every name is bound to a column or refused. Made by [`resolve_frame`](super::resolve_frame),
 /// [`resolve_raw`](super::resolve_raw) and [`resolve_write`](super::resolve_write) alone.
@@ -19,7 +19,7 @@ pub(crate) struct ResolvedPlan {
 /// What the later stages may read.
 pub(crate) struct Facts {
     pub(crate) kind: StatementKind,
-    pub(crate) binds: Vec<Bind>,
+    pub(crate) binds: Binds,
     pub(crate) columns: Vec<ColumnInfo>,
     pub(crate) scans: Vec<ScanInfo>,
     pub(crate) tables: Vec<TableAccess>,
@@ -178,8 +178,8 @@ pub(crate) enum NodeKind {
     Sort(Box<Node>, Vec<SortColumn>),
     Slice {
         input: Box<Node>,
-        limit: Option<u64>,
-        offset: u64,
+        limit: Option<RowCount>,
+        offset: RowCount,
     },
     /// Over exactly these columns.
     Distinct(Box<Node>, Vec<ColumnId>),

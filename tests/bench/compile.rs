@@ -1,14 +1,106 @@
 //! From the first verb to text and binds: ours through the whole pipeline, sea-query by itself, and a string pushed by hand.
 
+#[path = "diesel.rs"]
+mod diesel;
+
 use std::fmt::Write;
 
-use portcullis::{Database, Dialect, ReadWrite, Schema, all_of, avg, col, count, on, sum, table};
+use portcullis::{Database, Dialect, Frame, Mode, ReadOnly, ReadWrite, Schema, all_of, avg, col, count, on, sum, table};
 use sea_query::{Asterisk, Expr, ExprTrait, Func, Order, PostgresQueryBuilder, Query, Value, Values};
 use tokio::runtime::Handle;
 
 use crate::measure::{Contender, print_times, rounds};
+use crate::support::{READ_ONLY_ROLE, Tls, postgres_with};
 
 const SEA: &str = "sea-query, build + render";
+const DIESEL: &str = "diesel, build + to_sql";
+
+/// A shape that was compiled before: the chain is built anew each time, with values of its own.
+pub fn shapes(runtime: &Handle) {
+    let Some([cached, uncached]) = runtime.block_on(handles()) else {
+        return println!("\nno PostgreSQL on this machine");
+    };
+    println!("portcullis: {}", predicate_on(&cached));
+    println!("diesel:     {}", diesel::predicate(42));
+    println!("sqlx:       {}", sqlx_predicate(42).0);
+    println!("portcullis: {}", analytics_on(&cached));
+    println!("diesel:     {}", diesel::analytics(100));
+
+    let mut contenders = vec![
+        Contender::repeating("portcullis, shape kept", || predicate_on(&cached)),
+        Contender::repeating("portcullis, compiled anew", || predicate_on(&uncached)),
+        Contender::repeating("portcullis, the chain alone", || predicate_frame(&cached)),
+        Contender::repeating(SEA, sea_predicate),
+        Contender::repeating(DIESEL, || diesel::predicate(std::hint::black_box(42))),
+        Contender::repeating("sqlx QueryBuilder", || sqlx_predicate(std::hint::black_box(42))),
+        Contender::repeating("string by hand", hand_predicate),
+    ];
+    rounds(&mut contenders);
+    print_times("Repeated shape, one predicate: 3 columns, 1 bind", &contenders, &[DIESEL, SEA]);
+
+    let mut contenders = vec![
+        Contender::repeating("portcullis, shape kept", || analytics_on(&cached)),
+        Contender::repeating("portcullis, compiled anew", || analytics_on(&uncached)),
+        Contender::repeating("portcullis, the chain alone", || analytics_frame(&cached)),
+        Contender::repeating(SEA, sea_analytics),
+        Contender::repeating(DIESEL, || diesel::analytics(std::hint::black_box(100))),
+        Contender::repeating("string by hand", hand_analytics),
+    ];
+    rounds(&mut contenders);
+    print_times(
+        "Repeated shape, analytics: 4 tables, 8 predicates, 3 aggregates, HAVING, ORDER BY, LIMIT",
+        &contenders,
+        &[DIESEL, SEA],
+    );
+    println!("\n{:?}", cached.shapes());
+}
+
+/// Two handles on one PostgreSQL: one keeps shapes, one does not.
+async fn handles() -> Option<[Database<ReadOnly>; 2]> {
+    let server = postgres_with(Tls::Off)?;
+    let name = server.create_database().await;
+    server.execute(&name, &TABLES).await;
+    let open = async |most: usize| {
+        let builder = Database::<ReadOnly>::builder(server.dsn(READ_ONLY_ROLE, &name).parse().expect("a DSN"));
+        let db = builder.compiled_shapes(most).open_read_only().await.expect("a handle");
+        db.schema().await.expect("the catalogue");
+        db
+    };
+    Some([open(1024).await, open(0).await])
+}
+
+const TABLES: [&str; 5] = [
+    "CREATE TABLE orders (id bigint NOT NULL, customer_id bigint NOT NULL, store_id bigint NOT NULL, status text NOT NULL, total bigint NOT NULL, placed bigint NOT NULL, note text)",
+    "CREATE TABLE customers (customer_id bigint NOT NULL, name text NOT NULL, country text NOT NULL, segment text, active boolean NOT NULL)",
+    "CREATE TABLE stores (store_id bigint NOT NULL, region_id bigint NOT NULL, city text NOT NULL, opened bigint NOT NULL)",
+    "CREATE TABLE regions (region_id bigint NOT NULL, name text NOT NULL, zone bigint NOT NULL)",
+    "CREATE TABLE readings (a bigint, b bigint, c bigint, d bigint, e bigint, f double precision, g double precision, h double precision, i bigint, j bigint)",
+];
+
+fn predicate_on<M: Mode>(db: &Database<M>) -> portcullis::QueryText {
+    predicate_frame(db).to_sql().expect("text")
+}
+
+fn predicate_frame<M: Mode>(db: &Database<M>) -> Frame {
+    filtered(db.table("orders"))
+}
+
+fn analytics_on<M: Mode>(db: &Database<M>) -> portcullis::QueryText {
+    analytics_frame(db).to_sql().expect("text")
+}
+
+fn analytics_frame<M: Mode>(db: &Database<M>) -> Frame {
+    analysed(|name| db.table(name))
+}
+
+fn sqlx_predicate(id: i64) -> (String, sqlx::postgres::PgArguments) {
+    let mut builder =
+        sqlx::QueryBuilder::<sqlx::Postgres>::new(r#"SELECT "id", "status", "total" FROM "orders" WHERE "id" = "#);
+    builder.push_bind(id);
+    let mut query = builder.build();
+    let arguments = sqlx::Execute::take_arguments(&mut query).expect("arguments").expect("arguments");
+    (sqlx::Execute::sql(query).as_str().to_owned(), arguments)
+}
 
 pub fn run(runtime: &Handle) {
     let db = runtime.block_on(database());
@@ -40,7 +132,8 @@ pub fn run(runtime: &Handle) {
     print_times("Insert: 100 rows of 10 columns", &contenders, &[SEA]);
 }
 
-/// Does one thing many times: `predicate`, `analytics` or `insert`, or one of them with `sea-` in front.
+/// Does one thing many times: `predicate`, `analytics` or `insert`, or one of the first two with `kept-` (its shape is), `chain-` (the
+/// chain alone), `sea-` or `diesel-` in front.
 pub fn profile(arguments: &[String]) {
     let [what, times] = arguments else { panic!("write `profile WHAT TIMES`") };
     let times: u32 = times.parse().expect("a number");
@@ -52,6 +145,13 @@ pub fn profile(arguments: &[String]) {
             "predicate" => drop(std::hint::black_box(predicate(&schema))),
             "analytics" => drop(std::hint::black_box(analytics(&schema))),
             "insert" => drop(std::hint::black_box(insert(&db))),
+            "kept-predicate" => drop(std::hint::black_box(predicate_on(&db))),
+            "kept-analytics" => drop(std::hint::black_box(analytics_on(&db))),
+            "chain-predicate" => drop(std::hint::black_box(predicate_frame(&db))),
+            "chain-analytics" => drop(std::hint::black_box(analytics_frame(&db))),
+            "diesel-predicate" => drop(std::hint::black_box(diesel::predicate(42))),
+            "diesel-analytics" => drop(std::hint::black_box(diesel::analytics(100))),
+            "sqlx-predicate" => drop(std::hint::black_box(sqlx_predicate(42))),
             "sea-predicate" => drop(std::hint::black_box(sea_predicate())),
             "sea-analytics" => drop(std::hint::black_box(sea_analytics())),
             "sea-insert" => drop(std::hint::black_box(sea_insert())),
@@ -63,14 +163,8 @@ pub fn profile(arguments: &[String]) {
 /// The tables in a SQLite in memory: where our contender has its schema from.
 async fn database() -> Database<ReadWrite> {
     let db = Database::<ReadWrite>::open("sqlite::memory:".parse().expect("a DSN")).await.expect("a database");
-    for text in [
-        db.sql("CREATE TABLE orders (id bigint NOT NULL, customer_id bigint NOT NULL, store_id bigint NOT NULL, status text NOT NULL, total bigint NOT NULL, placed bigint NOT NULL, note text)"),
-        db.sql("CREATE TABLE customers (customer_id bigint NOT NULL, name text NOT NULL, country text NOT NULL, segment text, active boolean NOT NULL)"),
-        db.sql("CREATE TABLE stores (store_id bigint NOT NULL, region_id bigint NOT NULL, city text NOT NULL, opened bigint NOT NULL)"),
-        db.sql("CREATE TABLE regions (region_id bigint NOT NULL, name text NOT NULL, zone bigint NOT NULL)"),
-        db.sql("CREATE TABLE readings (a bigint, b bigint, c bigint, d bigint, e bigint, f double precision, g double precision, h double precision, i bigint, j bigint)"),
-    ] {
-        text.execute().await.expect("a table");
+    for text in TABLES {
+        db.sql(text).execute().await.expect("a table");
     }
     db
 }
@@ -93,11 +187,11 @@ fn show(schema: &Schema, db: &Database<ReadWrite>) {
 }
 
 fn predicate(schema: &Schema) -> portcullis::QueryText {
-    table("orders")
-        .where_(col("id").eq(42))
-        .select(["id", "status", "total"])
-        .to_sql_with(Dialect::Postgres, schema)
-        .expect("text")
+    filtered(table("orders")).to_sql_with(Dialect::Postgres, schema).expect("text")
+}
+
+fn filtered(orders: Frame) -> Frame {
+    orders.where_(col("id").eq(std::hint::black_box(42))).select(["id", "status", "total"])
 }
 
 fn sea_predicate() -> (String, Values) {
@@ -116,6 +210,10 @@ fn hand_predicate() -> (String, Vec<Value>) {
 }
 
 fn analytics(schema: &Schema) -> portcullis::QueryText {
+    analysed(|name| table(name)).to_sql_with(Dialect::Postgres, schema).expect("text")
+}
+
+fn analysed(table: impl Fn(&'static str) -> Frame) -> Frame {
     table("orders")
         .join(table("customers"), on(col("customer_id").of("orders").eq(col("customer_id").of("customers"))))
         .join(table("stores"), on(col("store_id").of("orders").eq(col("store_id").of("stores"))))
@@ -139,8 +237,6 @@ fn analytics(schema: &Schema) -> portcullis::QueryText {
         .where_(col("revenue").gt(1_000))
         .order_by(col("revenue").desc())
         .limit(20)
-        .to_sql_with(Dialect::Postgres, schema)
-        .expect("text")
 }
 
 fn sea_analytics() -> (String, Values) {

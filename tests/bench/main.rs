@@ -23,6 +23,9 @@ fn main() {
         audit::append(runtime.handle());
         audit::verify(runtime.handle());
     }
+    if asked(&["compile", "shapes"]) {
+        compile::shapes(runtime.handle());
+    }
     if asked(&["point", "postgres"]) {
         runtime.block_on(point::on_postgres());
     }

@@ -26,6 +26,7 @@ mod read_only;
 mod errors;
 mod limits;
 mod servers;
+mod shapes;
 mod source_rules;
 mod support;
 mod tls;

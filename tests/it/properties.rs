@@ -56,3 +56,22 @@ async fn random_chains_mean_the_same_in_memory_and_on_every_database() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn random_chains_with_other_values_take_the_kept_text_and_bind_their_own() {
+    support::each(async |db| {
+        data::fill(db).await;
+        let kept = db.read_only().await;
+        let builder = portcullis::Database::builder(db.dsn_ro().parse().unwrap()).compiled_shapes(0);
+        let anew = builder.open_read_only().await.unwrap();
+        kept.schema().await.unwrap();
+        anew.schema().await.unwrap();
+        for number in numbers(if db.dialect == Dialect::Sqlite { 120 } else { 40 }) {
+            chain::check_again(&kept, &anew, number).await;
+        }
+        let counts = kept.shapes();
+        assert!(counts.hits > counts.misses && counts.unshaped < counts.hits / 10, "{counts:?}");
+        assert_eq!(anew.shapes(), portcullis::ShapeCounts::default());
+    })
+    .await;
+}

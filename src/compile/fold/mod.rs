@@ -20,7 +20,7 @@ use crate::expr::Comparison;
 use crate::ident::Ident;
 use crate::query::{JoinKind, SetOperation, TableName};
 use crate::schema::{
-    Asked, ColumnId, Facts, Node, NodeKind, Output, RawStatement, Rx, RxKind, ScanId, ScanSource, SortColumn,
+    Asked, ColumnId, Facts, Node, NodeKind, Output, RawStatement, RowCount, Rx, RxKind, ScanId, ScanSource, SortColumn,
     schema_needed,
 };
 use crate::types::{Family, SqlType};
@@ -39,8 +39,8 @@ pub(super) struct Block {
     pub(super) having: Vec<Rx>,
     pub(super) distinct: Option<Vec<ColumnId>>,
     pub(super) order: Vec<(Rx, SortColumn)>,
-    pub(super) limit: Option<u64>,
-    pub(super) offset: u64,
+    pub(super) limit: Option<RowCount>,
+    pub(super) offset: RowCount,
     pub(super) projection: Projection,
     /// The name of one more column: the row's number among its equals.
     pub(super) numbered: Option<Ident>,
@@ -125,7 +125,7 @@ pub(super) struct Folder<'a> {
 
 impl Block {
     fn limited(&self) -> bool {
-        self.limit.is_some() || self.offset > 0
+        self.limit.is_some() || !self.offset.is_zero()
     }
 
     /// Rows of sources, filtered: what a join can take as it is.
@@ -378,10 +378,10 @@ impl<'a> Folder<'a> {
                 let mut block = self.fold(input)?;
                 block.limit = match (block.limit, *limit) {
                     (None, limit) => limit,
-                    (Some(rows), None) => Some(rows.saturating_sub(*offset)),
-                    (Some(rows), Some(limit)) => Some(rows.saturating_sub(*offset).min(limit)),
+                    (Some(before), None) => Some(before.without(*offset)),
+                    (Some(before), Some(limit)) => Some(before.without(*offset).least(limit)),
                 };
-                block.offset = block.offset.saturating_add(*offset);
+                block.offset = block.offset.and(*offset);
                 Ok(block)
             }
             NodeKind::GroupingSets { input, keys, sets, aggregates } => {
@@ -424,7 +424,8 @@ impl<'a> Folder<'a> {
         {
             // SQL: MySQL reads a table that it writes only out of a subselect that it can't merge, which a LIMIT makes of it.
             let source = self.add_source(kind, None, Some(scan))?;
-            let inner = Block { sources: vec![source], limit: Some(i64::MAX as u64), ..Block::default() };
+            let inner =
+                Block { sources: vec![source], limit: Some(RowCount::own(i64::MAX as u64)), ..Block::default() };
             let source = self.add_source(SourceKind::Block(Box::new(inner)), info.alias.clone(), None)?;
             return Ok(Block { sources: vec![source], ..Block::default() });
         }

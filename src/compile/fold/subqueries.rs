@@ -4,7 +4,7 @@ use super::{Block, Folder, Projection, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::SubqueryKind;
 use crate::ident::Ident;
-use crate::schema::{Asked, ColumnId, Rx, RxKind, ScanInfo, ScanSource, each_operand, map_operands};
+use crate::schema::{Asked, ColumnId, RowCount, Rx, RxKind, ScanInfo, ScanSource, each_operand, map_operands};
 
 /// A folded subquery.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Folder<'_> {
         // A value is compared as the column that it comes from.
         let exact =
             matches!(&block.projection, Projection::Columns(list) if list.iter().all(|(_, _, rx)| rx.0.binary_text));
-        let one_row = block.limit.is_some_and(|rows| rows <= 1) || block.one_group();
+        let one_row = block.limit.is_some_and(RowCount::is_at_most_one) || block.one_group();
         self.subqueries.push(Subquery { block, one_row });
         let of = Asked::Block(self.subqueries.len() - 1);
         let kind = RxKind::Subquery { kind: *kind, operand: operand.clone(), of, negated: *negated };

@@ -1,24 +1,18 @@
 //! Expressions in each dialect's words.
 
-use chrono::{Datelike, NaiveDateTime, NaiveTime, Timelike};
 use sea_query::extension::postgres::PgFunc;
 use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Func, Keyword, Query, SubQueryStatement, UnOper};
 
 use super::doors::{Function, Operator, TypeName, cast, function, marked, operator, word};
 use super::{Fragment, Lowering, column_ref};
 use crate::compile::fold::{SourceKind, ordered};
+use crate::compile::lists::{MAX_LISTED, MAX_SHORT, list_value};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Arithmetic, Comparison};
-use crate::schema::{Rx, RxKind, schema_needed};
+use crate::schema::{ListForm, Rx, RxKind, schema_needed};
 use crate::types::{Family, SqlType};
-use crate::value::{Bind, Value};
-
-/// Up to here a list is written out with one bind a value, where there are no arrays.
-const MAX_LISTED: usize = 100;
-
-/// Texts of up to this many characters fit a VARCHAR that MariaDB can hash.
-const MAX_SHORT: usize = 255;
+use crate::value::Value;
 
 /// Up to here a chain of AND is written in the order given, left to right; a longer one as a balanced tree, because the
 /// renderer recurses into it.
@@ -110,9 +104,7 @@ impl Lowering<'_> {
 
     /// SQL: SQLite's LIKE reads a pattern up to the first NUL, and so would take a part of it for the whole.
     fn check_pattern(&self, pattern: usize) -> Result<()> {
-        let holds_nul =
-            matches!(self.binds.get(pattern).map(|bind| &bind.value), Some(Value::Text(text)) if text.contains('\0'));
-        if self.target.dialect == Dialect::Sqlite && holds_nul {
+        if self.target.dialect == Dialect::Sqlite && self.binds.pattern_holds_nul(pattern) {
             let message = "SQLite can't look for the character U+0000 in a text; compare the whole text with `.eq(..)`";
             return Err(Error::new(ErrorKind::Unsupported, "like.nul", message));
         }
@@ -152,8 +144,7 @@ impl Lowering<'_> {
         let narrow = |rx: &Rx| matches!(rx.sql_type(), Some(SqlType::Int16 | SqlType::Int32));
         let both_narrow = narrow(left) && narrow(right);
         // A constant zero beside the operator was refused; one that came in as a column's value was not.
-        let is_safe = matches!(right.kind(), RxKind::Bind(place)
-            if self.binds.get(*place).is_some_and(|bind| !is_zero(&bind.value)));
+        let is_safe = matches!(right.kind(), RxKind::Bind(place) if self.binds.is_nonzero_number(*place));
         let mut a = self.expr(left, qualify)?;
         let mut b = self.expr(right, qualify)?;
         if dialect == Dialect::Postgres {
@@ -239,10 +230,7 @@ impl Lowering<'_> {
 
     /// A bind of our own, one for each value, so that an expression written twice is the same text.
     pub(super) fn constant(&mut self, value: Value, sql_type: SqlType) -> usize {
-        let known = self
-            .constants
-            .iter()
-            .find(|place| self.binds.get(**place).is_some_and(|bind| bind.sql_type == sql_type && bind.value == value));
+        let known = self.constants.iter().find(|place| self.binds.is_own(**place, &value, sql_type));
         if let Some(place) = known {
             return *place;
         }
@@ -327,12 +315,12 @@ impl Lowering<'_> {
         let left = if exact && list.len() > MAX_LISTED { self.collated(left) } else { left };
         if element == SqlType::Text && self.target.dialect.is_mysql_family() && list.len() > MAX_LISTED {
             // Two lists, whatever the values are: the text must not tell. Most often the second is empty.
-            let [short, long] = self.texts(list);
+            let [short, long] = self.texts(list, element)?;
             let (short, long) = (self.unnested(short, element, true), self.unnested(long, element, false));
             let together = if negated { BinOper::And } else { BinOper::Or };
             return Ok(binary(binary(left.clone(), operator, short), together, binary(left, operator, long)));
         }
-        if let Some(json) = self.json_list(list) {
+        if let Some(json) = self.json_list(list, element) {
             let values = self.unnested(json, element, false);
             return Ok(binary(left, operator, values));
         }
@@ -354,51 +342,41 @@ impl Lowering<'_> {
         if let Some((_, array)) = self.arrays.iter().find(|(known, _)| *known == first) {
             return *array;
         }
-        let values = list
-            .iter()
-            .filter_map(|place| self.binds.get_mut(*place).map(|bind| std::mem::replace(&mut bind.value, Value::Null)))
-            .collect();
-        let array = self.bind(Value::Array(values), array_of(element));
+        let array = self.binds.gather_array(list, element, array_of(element));
         self.arrays.push((first, array));
         array
     }
 
     /// The texts of a list as two JSON texts: those that fit a short column, with NULL, and the others.
-    fn texts(&mut self, list: &[usize]) -> [usize; 2] {
+    fn texts(&mut self, list: &[usize], element: SqlType) -> Result<[usize; 2]> {
         let first = list.first().copied().unwrap_or_default();
         if let Some((_, lists)) = self.text_lists.iter().find(|(known, _)| *known == first) {
-            return *lists;
+            return Ok(*lists);
         }
-        let (mut short, mut long) = (Vec::new(), Vec::new());
-        for bind in list.iter().filter_map(|place| self.binds.get(*place)) {
-            match &bind.value {
-                Value::Text(text) if text.chars().count() > MAX_SHORT => long.push(text.as_str().into()),
-                Value::Text(text) => short.push(text.as_str().into()),
-                _ => short.push(serde_json::Value::Null),
-            }
-        }
-        let lists =
-            [short, long].map(|list| self.bind(Value::Text(serde_json::Value::Array(list).to_string()), SqlType::Text));
-        self.text_lists.push((first, lists));
-        lists
+        let missing = || Error::internal("lower.texts");
+        let short = self.gather(list, element, ListForm::ShortTexts).ok_or_else(missing)?;
+        let long = self.gather(list, element, ListForm::LongTexts).ok_or_else(missing)?;
+        self.text_lists.push((first, [short, long]));
+        Ok([short, long])
     }
 
     /// A long list as one JSON text, if JSON can hold every value exactly.
-    fn json_list(&mut self, list: &[usize]) -> Option<usize> {
+    fn json_list(&mut self, list: &[usize], element: SqlType) -> Option<usize> {
         if list.len() <= MAX_LISTED {
             return None;
         }
-        let first = list.first().copied()?;
+        let first = list.first().copied().unwrap_or_default();
         if let Some((_, json)) = self.arrays.iter().find(|(known, _)| *known == first) {
             return Some(*json);
         }
-        let mut values = Vec::with_capacity(list.len());
-        for place in list {
-            values.push(json_value(self.binds.get(*place)?, self.target.dialect)?);
-        }
-        let json = self.bind(Value::Text(serde_json::Value::Array(values).to_string()), SqlType::Text);
+        let json = self.gather(list, element, ListForm::Json)?;
         self.arrays.push((first, json));
         Some(json)
+    }
+
+    fn gather(&mut self, list: &[usize], element: SqlType, form: ListForm) -> Option<usize> {
+        let dialect = self.target.dialect;
+        self.binds.gather(list, element, form, SqlType::Text, |values| list_value(form, values, dialect))
     }
 
     /// The values of a JSON list as a subquery.
@@ -543,16 +521,6 @@ fn is_bind(rx: &Rx) -> bool {
     matches!(rx.kind(), RxKind::Bind(_))
 }
 
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Int(number) => *number == 0,
-        Value::Float(number) => *number == 0.0,
-        Value::Decimal(number) => number.is_zero(),
-        Value::UInt(_) => false,
-        _ => true,
-    }
-}
-
 pub(super) fn is_text(rx: &Rx) -> bool {
     rx.sql_type() == Some(SqlType::Text)
 }
@@ -568,47 +536,6 @@ pub(super) fn cast_to(inner: Expr, type_name: &'static str) -> Expr {
 
 pub(super) fn binary(left: Expr, operator: BinOper, right: Expr) -> Expr {
     Expr::Binary(Box::new(left), operator, Box::new(right))
-}
-
-/// A value as JSON, where that holds it exactly and the database reads it back as the same.
-fn json_value(bind: &Bind, dialect: Dialect) -> Option<serde_json::Value> {
-    use serde_json::Value as Json;
-    let sqlite = dialect == Dialect::Sqlite;
-    Some(match &bind.value {
-        Value::Null => Json::Null,
-        Value::Bool(flag) => Json::from(i64::from(*flag)),
-        Value::Int(number) => Json::from(*number),
-        // SQLite has no such integers.
-        Value::UInt(number) if !sqlite => Json::from(*number),
-        Value::Float(number) if number.is_finite() => Json::from(*number),
-        Value::Decimal(number) => number.to_string().parse::<serde_json::Number>().ok().map(Json::Number)?,
-        // SQLite ends a text from JSON at a NUL.
-        Value::Text(text) if !sqlite || !text.contains('\0') => Json::String(text.clone()),
-        Value::Date(date) if (0..=9999).contains(&date.year()) => Json::String(date.to_string()),
-        Value::Time(time) => Json::String(time_text(*time)?),
-        Value::Timestamp(moment) => Json::String(moment_text(*moment)?),
-        Value::TimestampTz(moment) => Json::String(moment_text(moment.naive_utc())?),
-        Value::Uuid(uuid) => Json::String(uuid.to_string()),
-        _ => return None,
-    })
-}
-
-/// Microseconds, as the databases keep, and none where there are none, as SQLite's texts are compared letter by letter.
-fn time_text(time: NaiveTime) -> Option<String> {
-    let form = match time.nanosecond() {
-        0..1_000 => "%H:%M:%S",
-        1_000..1_000_000_000 => "%H:%M:%S%.6f",
-        _ => return None,
-    };
-    Some(time.format(form).to_string())
-}
-
-fn moment_text(moment: NaiveDateTime) -> Option<String> {
-    let in_range = (0..=9999).contains(&moment.year());
-    in_range
-        .then(|| moment.date().to_string())
-        .zip(time_text(moment.time()))
-        .map(|(date, time)| format!("{date} {time}"))
 }
 
 fn array_of(element: SqlType) -> SqlType {

@@ -27,7 +27,7 @@ use super::{Capabilities, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::query::{JoinKind, LockStrength, LockWait, RowLock, TableName};
-use crate::schema::{RawSegment, RawStatement, Rx, RxKind, SortColumn, schema_needed};
+use crate::schema::{Binds, Provenance, RawSegment, RawStatement, RowCount, Rx, RxKind, SortColumn, schema_needed};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
@@ -43,7 +43,7 @@ pub(super) struct Lowering<'a> {
     pub(super) target: Target,
     pub(super) caps: Capabilities,
     pub(super) folder: Folder<'a>,
-    pub(super) binds: Vec<Bind>,
+    pub(super) binds: Binds,
     fragments: Vec<Vec<Fragment>>,
     /// Lists that were turned into one bind: the list's first bind, and the new one.
     arrays: Vec<(usize, usize)>,
@@ -66,7 +66,7 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(target: Target, folder: Folder<'a>, binds: Vec<Bind>) -> Lowering<'a> {
+    pub(super) fn new(target: Target, folder: Folder<'a>, binds: Binds) -> Lowering<'a> {
         let caps = Capabilities::of(target.dialect);
         Lowering {
             target,
@@ -126,12 +126,13 @@ impl<'a> Lowering<'a> {
         }
         then(&mut writer);
         let (sql, order, skip) = writer.finish()?;
-        Ok(Rendered { sql, binds: take_in_order(self.binds, &order), skip })
+        let (binds, origins) = self.binds.in_order(&order);
+        Ok(Rendered { sql, binds, origins, skip })
     }
 
+    /// A bind of our own, which follows from the plan's shape.
     pub(super) fn bind(&mut self, value: Value, sql_type: SqlType) -> usize {
-        self.binds.push(Bind { value, sql_type });
-        self.binds.len() - 1
+        self.binds.push(Bind { value, sql_type }, Provenance::Own)
     }
 
     fn fragment(&mut self, fragment: Vec<Fragment>) -> String {
@@ -375,25 +376,26 @@ impl<'a> Lowering<'a> {
 
     fn slice(&mut self, block: &Block, statement: &mut SelectStatement) -> Result<()> {
         let limit = match block.limit {
-            None if block.offset > 0 && self.caps.offset_needs_limit => Some(i64::MAX as u64),
+            None if !block.offset.is_zero() && self.caps.offset_needs_limit => Some(RowCount::own(i64::MAX as u64)),
             limit => limit,
         };
         if let Some(limit) = limit {
             statement.limit(self.row_count(limit)?);
         }
-        if block.offset > 0 {
+        if !block.offset.is_zero() {
             statement.offset(self.row_count(block.offset)?);
         }
         Ok(())
     }
 
     /// The bind that holds a number of rows: sea-query is handed the bind's place, not the number.
-    fn row_count(&mut self, rows: u64) -> Result<u64> {
-        let rows = i64::try_from(rows).map_err(|_| {
+    fn row_count(&mut self, count: RowCount) -> Result<u64> {
+        let rows = i64::try_from(count.rows()).map_err(|_| {
             let message = format!("a limit or offset is at most {}", i64::MAX);
             Error::new(ErrorKind::Limit, "limit.rows", message)
         })?;
-        Ok(self.bind(Value::Int(rows), SqlType::Int64) as u64)
+        let bind = Bind { value: Value::Int(rows), sql_type: SqlType::Int64 };
+        Ok(self.binds.push(bind, count.origin()) as u64)
     }
 }
 
@@ -420,29 +422,6 @@ fn lock_words(lock: RowLock, dialect: crate::dialect::Dialect) -> Result<&'stati
     })
 }
 
-/// The binds in the order of the placeholders; each is moved, and copied only where it stands twice.
-fn take_in_order(binds: Vec<Bind>, order: &[usize]) -> Vec<Bind> {
-    if order.len() == binds.len() && order.iter().enumerate().all(|(position, place)| position == *place) {
-        return binds;
-    }
-    let mut uses = vec![0usize; binds.len()];
-    for place in order {
-        if let Some(count) = uses.get_mut(*place) {
-            *count += 1;
-        }
-    }
-    let mut binds: Vec<Option<Bind>> = binds.into_iter().map(Some).collect();
-    order
-        .iter()
-        .filter_map(|place| {
-            let left = uses.get_mut(*place)?;
-            *left -= 1;
-            let bind = binds.get_mut(*place)?;
-            if *left == 0 { bind.take() } else { bind.clone() }
-        })
-        .collect()
-}
-
 /// Raw text in parentheses. The line break ends a comment that the text may end with.
 fn parenthesized(statement: &RawStatement) -> Vec<Fragment> {
     let mut fragments = vec![Fragment::Text("(".to_owned())];
@@ -459,12 +438,13 @@ pub(super) fn raw_fragments(statement: &RawStatement) -> impl Iterator<Item = Fr
 }
 
 /// Raw text by itself.
-pub(super) fn raw(target: Target, binds: Vec<Bind>, statement: &RawStatement) -> Result<Rendered> {
+pub(super) fn raw(target: Target, binds: Binds, statement: &RawStatement) -> Result<Rendered> {
     let fragments = vec![raw_fragments(statement).collect()];
     let mut writer = writer::Writer::new(target.dialect, &binds, &fragments);
     writer.write_fragment(0);
     let (sql, order, skip) = writer.finish()?;
-    Ok(Rendered { sql, binds: take_in_order(binds, &order), skip })
+    let (binds, origins) = binds.in_order(&order);
+    Ok(Rendered { sql, binds, origins, skip })
 }
 
 /// An owned, and so escaped, identifier.

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::expr::SubqueryKind;
 use crate::ident::Ident;
-use crate::schema::{Asked, Rx};
+use crate::schema::{Asked, RowCount, Rx};
 use crate::types::SqlType;
 use crate::value::Value;
 
@@ -98,7 +98,7 @@ impl Lowering<'_> {
         let [(name, ..)] = columns.as_slice() else { return Err(Error::internal("lower.one_row")) };
         let alias = self.folder.alias(Ident::fixed("t")?)?;
         if block.limit.is_none() {
-            select.limit(self.row_count(2)?);
+            select.limit(self.row_count(RowCount::own(2))?);
         }
         let value = || Expr::Column(column_ref(Some(&alias), name));
         let rows = || -> Expr { Func::count(Expr::col(sea_query::Asterisk)).into() };

@@ -8,6 +8,7 @@ use sea_query::{QueryBuilder, SqlWriter};
 use super::Fragment;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Binds, Provenance};
 use crate::types::SqlType;
 use crate::value::Bind;
 
@@ -18,6 +19,8 @@ const MAX_TEXT: usize = 4 * 1024 * 1024;
 pub(crate) struct Rendered {
     pub(crate) sql: String,
     pub(crate) binds: Vec<Bind>,
+    /// Where each bind's value came from, if the text depends on nothing but the plan's shape.
+    pub(crate) origins: Option<Vec<Provenance>>,
     pub(crate) skip: Vec<Range<usize>>,
 }
 
@@ -30,7 +33,7 @@ pub(super) fn mark(fragment: usize) -> String {
 
 pub(super) struct Writer<'a> {
     dialect: Dialect,
-    binds: &'a [Bind],
+    binds: &'a Binds,
     fragments: &'a [Vec<Fragment>],
     text: String,
     /// Up to here the text has no marks left.
@@ -44,7 +47,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(dialect: Dialect, binds: &'a [Bind], fragments: &'a [Vec<Fragment>]) -> Writer<'a> {
+    pub(super) fn new(dialect: Dialect, binds: &'a Binds, fragments: &'a [Vec<Fragment>]) -> Writer<'a> {
         Writer {
             dialect,
             binds,
@@ -132,9 +135,9 @@ impl<'a> Writer<'a> {
         self.text.push(if self.dialect == Dialect::Postgres { '$' } else { '?' });
         push_number(&mut self.text, number);
         if self.dialect == Dialect::Postgres
-            && let Some(bind) = self.binds.get(bind)
+            && let Some(sql_type) = self.binds.sql_type(bind)
         {
-            match placeholder_type(bind.sql_type) {
+            match placeholder_type(sql_type) {
                 // A type in the text keeps sqlx's statement cache, whose key is the text, apart for each type.
                 Some(name) => {
                     self.text.push_str("::");

@@ -17,6 +17,7 @@ pub use number::{pi, random};
 pub use text::{concat, concat_ws};
 pub use time::{current_date, current_time, current_timestamp, from_unix, from_unix_micros, make_date};
 
+use super::leaf::column;
 use super::operand::{Operand, literal};
 use super::{Expr, Kind};
 use crate::error::{Error, ErrorKind};
@@ -51,10 +52,7 @@ use methods;
 ///
 /// SQL text: `"name"`, or `"orders"."name"` where several relations are joined.
 pub fn col(name: &str) -> Expr {
-    match Ident::new(name) {
-        Ok(name) => Expr::make(Kind::Column { table: None, name, declared: None }),
-        Err(error) => Expr::invalid(error),
-    }
+    column(None, name, None, || Ok((None, Ident::new(name)?)))
 }
 
 /// In `agg` after `group_by` of [`rollup`](crate::rollup), [`cube`](crate::cube) or [`grouping_sets`](crate::grouping_sets): 1 in a row

@@ -137,6 +137,57 @@ fn divisor(operation: char, tree: Tree) -> Box<Tree> {
     })
 }
 
+/// The same tree with other values.
+pub fn reroll(dice: &mut Dice, tree: &Tree) -> Tree {
+    let mut each = |list: &[Tree]| list.iter().map(|one| reroll(dice, one)).collect::<Vec<_>>();
+    match tree {
+        Tree::Column(name) => Tree::Column(name.clone()),
+        Tree::Literal(value) => Tree::Literal(other_value(dice, value)),
+        Tree::Arithmetic(operation, left, right) => {
+            let left = Box::new(reroll(dice, left));
+            Tree::Arithmetic(*operation, left, divisor(*operation, reroll(dice, right)))
+        }
+        Tree::Negate(inner) => Tree::Negate(Box::new(reroll(dice, inner))),
+        Tree::Compare(operation, left, right) => {
+            let left = Box::new(reroll(dice, left));
+            Tree::Compare(operation, left, Box::new(reroll(dice, right)))
+        }
+        Tree::All(list) => Tree::All(each(list)),
+        Tree::Any(list) => Tree::Any(each(list)),
+        Tree::Not(inner) => Tree::Not(Box::new(reroll(dice, inner))),
+        Tree::IsNull(inner, negated) => Tree::IsNull(Box::new(reroll(dice, inner)), *negated),
+        Tree::In(operand, list, negated) => {
+            let operand = Box::new(reroll(dice, operand));
+            Tree::In(operand, list.iter().map(|value| other_value(dice, value)).collect(), *negated)
+        }
+        Tree::Between(operand, low, high, negated) => {
+            let (operand, low) = (Box::new(reroll(dice, operand)), Box::new(reroll(dice, low)));
+            Tree::Between(operand, low, Box::new(reroll(dice, high)), *negated)
+        }
+        Tree::Like(operand, kind, text) => {
+            let operand = Box::new(reroll(dice, operand));
+            let text = if kind.ends_with("like") { text.clone() } else { dice.text() };
+            Tree::Like(operand, kind, text)
+        }
+        Tree::Case(arms, otherwise) => {
+            let arms = arms.iter().map(|(one, other)| (reroll(dice, one), reroll(dice, other))).collect();
+            Tree::Case(arms, otherwise.as_ref().map(|inner| Box::new(reroll(dice, inner))))
+        }
+        Tree::Coalesce(list) => Tree::Coalesce(each(list)),
+        Tree::Cast(inner, ty) => Tree::Cast(Box::new(reroll(dice, inner)), *ty),
+    }
+}
+
+fn other_value(dice: &mut Dice, value: &V) -> V {
+    match value {
+        V::Null => V::Null,
+        V::Int(_) => literal(dice, Ty::Int),
+        V::Float(_) => literal(dice, Ty::Float),
+        V::Text(_) => literal(dice, Ty::Text),
+        V::Bool(_) => literal(dice, Ty::Bool),
+    }
+}
+
 fn literal(dice: &mut Dice, ty: Ty) -> V {
     match ty {
         Ty::Int => V::Int(dice.roll(13) as i64 - 6),
