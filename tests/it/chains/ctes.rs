@@ -45,7 +45,7 @@ async fn a_relation_used_twice_is_written_once() {
             },
             &["4", "4", "5", "5"],
             &[
-                r#"WITH "ids" AS (SELECT "id" FROM "t" UNION SELECT "id" FROM "u") , "last" AS (SELECT "id" FROM "ids" AS "ids_2" ORDER BY "id" DESC LIMIT ?1) SELECT "ids"."id" FROM "ids" WHERE EXISTS(SELECT NULL FROM "last" WHERE "ids"."id" = "last"."id") UNION ALL SELECT "id" FROM "last" AS "last_2" ORDER BY "id" ASC"#,
+                r#"WITH "ids" AS (SELECT "id" FROM "t" UNION SELECT "id" FROM "u") , "last" AS (SELECT "id" FROM "ids" AS "ids_2" ORDER BY "id" DESC LIMIT ?1) SELECT "ids"."id" AS "id" FROM "ids" WHERE EXISTS(SELECT NULL FROM "last" WHERE "ids"."id" = "last"."id") UNION ALL SELECT "id" FROM "last" AS "last_2" ORDER BY "id" ASC"#,
                 r#"PostgreSQL: WITH "ids" AS (SELECT "id" FROM "t" UNION (SELECT "id" FROM "u")) , "last" AS (SELECT "id" FROM "ids" AS "ids_2" ORDER BY "id" DESC LIMIT ?1) SELECT "ids"."id" FROM "ids" WHERE EXISTS(SELECT NULL FROM "last" WHERE "ids"."id" = "last"."id") UNION ALL (SELECT "id" FROM "last" AS "last_2") ORDER BY "id" ASC"#,
                 r#"MariaDB: WITH "ids" AS (SELECT "id" FROM "t" UNION (SELECT "id" FROM "u")) , "last" AS (SELECT "id" FROM "ids" AS "ids_2" ORDER BY "id" DESC LIMIT ?1) SELECT "ids"."id" FROM "ids" WHERE EXISTS(SELECT NULL FROM "last" WHERE "ids"."id" = "last"."id") UNION ALL (SELECT "id" FROM "last" AS "last_2") ORDER BY "id" ASC"#,
             ],
