@@ -71,8 +71,10 @@ impl Expr {
     ///
     /// ```
     /// use portcullis::{Dialect, col, table};
-    /// let active = table("customers").where_(col("active")).select("id");
-    /// let query = table("orders").where_(col("customer_id").in_(active)).select("id").to_sql_for(Dialect::Sqlite)?;
+    /// # portcullis::table! { customers { id: i64, active: bool } }
+    /// # portcullis::table! { orders { id: i64, customer_id: i64 } }
+    /// let active = table(customers::table).where_(col("active")).select("id");
+    /// let query = table(orders::table).where_(col("customer_id").in_(active)).select("id").to_sql_for(Dialect::Sqlite)?;
     /// assert_eq!(query.sql(), concat!(
     ///     r#"SELECT "orders"."id" FROM "orders" WHERE "orders"."customer_id" IN "#,
     ///     r#"(SELECT "customers"."id" FROM "customers" WHERE "customers"."active")"#));

@@ -56,8 +56,10 @@ impl SubqueryKind {
 ///
 /// ```
 /// use portcullis::{Dialect, col, exists, outer, table};
-/// let paid = table("payments").where_(col("order_id").eq(outer("id")));
-/// let query = table("orders").where_(exists(paid)).select("id").to_sql_for(Dialect::Sqlite)?;
+/// # portcullis::table! { payments { order_id: i64 } }
+/// # portcullis::table! { orders { id: i64 } }
+/// let paid = table(payments::table).where_(col("order_id").eq(outer("id")));
+/// let query = table(orders::table).where_(exists(paid)).select("id").to_sql_for(Dialect::Sqlite)?;
 /// assert_eq!(query.sql(), concat!(
 ///     r#"SELECT "orders"."id" FROM "orders" WHERE EXISTS(SELECT NULL FROM "payments" "#,
 ///     r#"WHERE "payments"."order_id" = "orders"."id")"#));

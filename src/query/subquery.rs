@@ -69,8 +69,10 @@ impl Frame {
 ///
 /// ```
 /// use portcullis::{Dialect, col, exists, outer, table};
-/// let orders = table("orders").where_(col("customer_id").eq(outer("id")));
-/// let query = table("customers").where_(exists(orders)).select("name").to_sql_for(Dialect::Sqlite)?;
+/// # portcullis::table! { customers { id: i64, name: String } }
+/// # portcullis::table! { orders { customer_id: i64 } }
+/// let theirs = table(orders::table).where_(col("customer_id").eq(outer("id")));
+/// let query = table(customers::table).where_(exists(theirs)).select("name").to_sql_for(Dialect::Sqlite)?;
 /// assert_eq!(query.sql(), concat!(
 ///     r#"SELECT "customers"."name" FROM "customers" WHERE EXISTS(SELECT NULL FROM "orders" "#,
 ///     r#"WHERE "orders"."customer_id" = "customers"."id")"#));
