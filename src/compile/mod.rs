@@ -92,7 +92,7 @@ impl Shape {
 
     fn size(&self) -> usize {
         let names = |access: &TableAccess| {
-            let TableAccess { table, verb: _, output, filter, join, group, sort, assign, returned } = access;
+            let TableAccess { table, output, filter, join, group, sort, assign, returned, verb: _ } = access;
             let lists = [output, filter, join, group, sort, assign, returned];
             table.len()
                 + lists.iter().flat_map(|list| list.iter()).map(|name| name.len() + size_of::<String>()).sum::<usize>()
@@ -264,9 +264,9 @@ fn finish(
         sql: sql.into(),
         columns,
         kind: facts.kind,
-        bind_types: binds.iter().map(|bind| bind.sql_type).collect(),
         locks: facts.lock.is_some(),
         tables: facts.tables.into(),
+        bind_types: binds.iter().map(|bind| bind.sql_type).collect(),
     };
     Ok(CompiledQuery { shape: Arc::new(shape), binds, max_affected, origins })
 }

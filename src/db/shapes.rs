@@ -207,15 +207,13 @@ impl Core {
     }
 
     /// Compiles `plan`, or takes the text of an earlier plan of its shape. Nothing else tells the two apart.
-    pub(super) fn compile(&self, plan: &Plan<'_>, handle: HandleKind) -> Result<CompiledQuery> {
-        // The guard's answer is that for the first plan of a shape, so all that it depends on must be the shape's or the handle's.
+    ///
+    /// `kind` is that of the handle or of its transaction, which may be one that only reads.
+    pub(super) fn compile(&self, plan: &Plan<'_>, kind: HandleKind) -> Result<CompiledQuery> {
+        // The guard's answer is that for the first plan of a shape, so all that it depends on must be the key's or the handle's.
         let Policy {} = self.policy;
-        let anew = || compile_plan(plan, &self.schema(), &self.policy, handle, self.target());
-        // A read-only transaction of a read-write handle.
-        if handle != self.kind {
-            return anew();
-        }
-        self.shapes.compile(plan, self.target(), anew)
+        let anew = || compile_plan(plan, &self.schema(), &self.policy, kind, self.target());
+        self.shapes.compile(plan, kind, self.target(), anew)
     }
 }
 
@@ -223,6 +221,7 @@ impl Shapes {
     fn compile(
         &self,
         plan: &Plan<'_>,
+        kind: HandleKind,
         target: Target,
         anew: impl Fn() -> Result<CompiledQuery>,
     ) -> Result<CompiledQuery> {
@@ -232,7 +231,7 @@ impl Shapes {
         // SQL: PostgreSQL takes a list of any length as one array.
         let listed = if target.dialect == Dialect::Postgres { 0 } else { MAX_LISTED };
         let mut walk = Walk::new(BUFFER.try_with(Cell::take).unwrap_or_default(), listed);
-        let query = match walk_plan(plan, &mut walk) {
+        let query = match walk_plan(plan, kind, &mut walk) {
             Ok(()) => self.compile_shape(plan, &walk, target, anew),
             Err(Shapeless) => {
                 self.unshaped.fetch_add(1, Ordering::Relaxed);
@@ -283,7 +282,8 @@ impl Shapes {
     }
 }
 
-fn walk_plan<'a>(plan: &Plan<'a>, walk: &mut Walk<'a>) -> Walked {
+fn walk_plan<'a>(plan: &Plan<'a>, kind: HandleKind, walk: &mut Walk<'a>) -> Walked {
+    walk.part(&kind);
     match plan {
         Plan::Frame(frame) => {
             walk.tag(1);

@@ -28,7 +28,7 @@ fn anew(frame: &Frame, dialect: Dialect) -> Result<CompiledQuery> {
 
 fn through(shapes: &Shapes, frame: &Frame, dialect: Dialect) -> Result<CompiledQuery> {
     let target = Target { live: true, ..Target::without_server(dialect) };
-    shapes.compile(&Plan::Frame(frame), target, || anew(frame, dialect))
+    shapes.compile(&Plan::Frame(frame), HandleKind::ReadOnly, target, || anew(frame, dialect))
 }
 
 /// The statements of two frames of one cache; whether the second took the first one's text.
@@ -247,7 +247,7 @@ fn a_read_only_handle_refuses_a_write_that_another_has_kept() {
     let compile = |shapes: &Shapes, kind| {
         let plan = Plan::Write(&write);
         let anew = || compile_plan(&plan, &Schema::default(), &Policy::default(), kind, target);
-        shapes.compile(&plan, target, anew)
+        shapes.compile(&plan, kind, target, anew)
     };
     let (reader, writer) = (Shapes::new(8), Shapes::new(8));
     for _ in 0..2 {
@@ -256,6 +256,8 @@ fn a_read_only_handle_refuses_a_write_that_another_has_kept() {
         assert_eq!(refused.code(), "policy.read_only");
     }
     assert_eq!((writer.counts().hits, reader.counts().hits, reader.counts().kept), (1, 0, 0));
+    // A transaction of the writer's that only reads is refused by the same cache.
+    assert_eq!(compile(&writer, HandleKind::ReadOnly).err().unwrap().code(), "policy.read_only");
 }
 
 #[test]
@@ -268,7 +270,7 @@ fn max_affected_is_that_of_the_statement_at_hand() {
         let plan = Plan::Write(&write);
         let target = Target::without_server(Dialect::Sqlite);
         let anew = || compile_plan(&plan, &Schema::default(), &Policy::default(), HandleKind::ReadWrite, target);
-        assert_eq!(shapes.compile(&plan, target, anew).unwrap().max_affected(), most);
+        assert_eq!(shapes.compile(&plan, HandleKind::ReadWrite, target, anew).unwrap().max_affected(), most);
     }
     assert_eq!(shapes.counts().hits, 2);
 }
@@ -438,7 +440,7 @@ fn chain(shape: u64, values: u64) -> Frame {
 
 fn key_of(frame: &Frame) -> Option<Vec<u8>> {
     let mut walk = Walk::new(Vec::new(), MAX_LISTED);
-    walk_plan(&Plan::Frame(frame), &mut walk).ok()?;
+    walk_plan(&Plan::Frame(frame), HandleKind::ReadOnly, &mut walk).ok()?;
     Some(walk.key().to_vec())
 }
 

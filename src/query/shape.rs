@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::pivot::Cell;
 use super::{
-    Chosen, Exploded, Frame, JoinOn, Matching, Origin, Recursion, Relation, Step, TableName, Verb, Write, WriteKind,
+    Chosen, Exploded, Frame, JoinOn, Matching, Origin, Recursion, Relation, Step, TableName, ValueRows, Verb, Write,
+    WriteKind,
 };
 use crate::expr::{Shapeless, Walk, Walked};
+use crate::value::Bind;
 
 /// How many verbs a chain may have, and all joined ones together, before the resolver refuses it.
 const MAX_VERBS: u32 = 250;
@@ -140,14 +143,39 @@ fn verb<'a>(verb: &'a Verb, walk: &mut Walk<'a>) -> Result<bool, Shapeless> {
             walk.tag(113);
             walk.name(name);
         }
+        Verb::Values(values) => {
+            walk.tag(119);
+            let ValueRows { columns, rows } = &**values;
+            walk.length(columns.len());
+            for (name, sql_type) in columns {
+                walk.name(name);
+                walk.part(sql_type);
+            }
+            let shared = walk.enter(Arc::strong_count(values));
+            given_rows(rows, walk)?;
+            walk.leave(shared);
+        }
+        Verb::Lock(_, lock) => {
+            walk.tag(120);
+            walk.part(lock);
+        }
         Verb::Step(_, verb) => {
             walk.tag(118);
             step(verb, walk)?;
         }
-        // Rows of values are their own text's shape; the others are seldom repeated.
-        Verb::Raw(_) | Verb::Values(_) | Verb::Lock(..) | Verb::Invalid(..) => return Err(Shapeless),
+        Verb::Raw(_) | Verb::Invalid(..) => return Err(Shapeless),
     }
     Ok(true)
+}
+
+fn given_rows<'a>(rows: &'a [Vec<Bind>], walk: &mut Walk<'a>) -> Walked {
+    walk.length(rows.len());
+    for row in rows {
+        walk.check_size()?;
+        walk.length(row.len());
+        row.iter().try_for_each(|bind| walk.literal(bind))?;
+    }
+    Ok(())
 }
 
 fn step<'a>(step: &'a Step, walk: &mut Walk<'a>) -> Walked {
@@ -181,7 +209,38 @@ fn step<'a>(step: &'a Step, walk: &mut Walk<'a>) -> Walked {
             walk.part(sets);
             walk.exprs(aggregates)?;
         }
-        Step::Unpivot { .. } | Step::Sample { .. } | Step::Pivot { .. } | Step::Closed(_) => return Err(Shapeless),
+        Step::Unpivot { columns, name, value } => {
+            walk.tag(6);
+            walk.length(columns.len());
+            columns.iter().for_each(|name| walk.name(name));
+            walk.name(name);
+            walk.name(value);
+        }
+        Step::Sample { keys, below, seed } => {
+            walk.tag(7);
+            walk.exprs(keys)?;
+            walk.part(below);
+            walk.part(seed);
+        }
+        Step::Closed(verb) => {
+            walk.tag(8);
+            walk.part(verb);
+        }
+        Step::Pivot { keys, sets, column, cells, aggregates } => {
+            walk.tag(9);
+            walk.exprs(keys)?;
+            walk.part(sets);
+            walk.expr(column)?;
+            walk.length(cells.len());
+            for Cell { name, value } in cells {
+                walk.name(name);
+                walk.part(&value.is_some());
+                if let Some(value) = value {
+                    walk.expr(value)?;
+                }
+            }
+            walk.exprs(aggregates)?;
+        }
     }
     Ok(())
 }
@@ -238,13 +297,19 @@ fn join_on<'a>(on: &'a JoinOn, walk: &mut Walk<'a>) -> Walked {
 }
 
 impl Write {
-    /// Writes the structure of the write into `walk`. `max_affected` is no part of it.
+    /// Writes the structure of the write into `walk`. How many rows it may or must find is no part of it.
     pub(crate) fn shape<'a>(&'a self, walk: &mut Walk<'a>) -> Walked {
-        let Write { table: target, kind, mistakes, location: _, max_affected: _, origin, version, conflict } = self;
+        let Write { table: target, kind, mistakes, location: _, max_affected: _, conflict: _, origin, version } = self;
         walk.belongs_to(Some(origin.place()));
         let Ok(target) = target else { return Err(Shapeless) };
-        if !mistakes.is_empty() || version.is_some() || conflict.is_some() {
+        if !mistakes.is_empty() {
             return Err(Shapeless);
+        }
+        walk.part(&version.is_some());
+        if let Some(version) = version {
+            let (column, value) = version.parts();
+            walk.name(column);
+            walk.expr(value)?;
         }
         let condition = match kind {
             WriteKind::Insert { columns, rows } => {
@@ -252,13 +317,7 @@ impl Write {
                 table(target, walk);
                 walk.length(columns.len());
                 columns.iter().for_each(|name| walk.name(name));
-                walk.length(rows.len());
-                for row in rows {
-                    walk.check_size()?;
-                    walk.length(row.len());
-                    row.iter().try_for_each(|bind| walk.literal(bind))?;
-                }
-                return Ok(());
+                return given_rows(rows, walk);
             }
             WriteKind::Update { set, condition, all_rows } => {
                 walk.tag(122);

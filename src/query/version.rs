@@ -15,6 +15,10 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    pub(super) fn parts(&self) -> (&Ident, &Expr) {
+        (&self.column, &self.value)
+    }
+
     /// A whole number is counted up by the write; any other version is the caller's to set.
     fn is_counted(&self) -> bool {
         matches!(&self.value.0.kind, Kind::Literal(bind) if bind.sql_type.is_integer())

@@ -15,7 +15,7 @@ use super::resolved::{
 use super::scope::{Item, Open, Scope};
 use super::{Schema, check_depth, schema_needed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Comparison, Declared, Expr, Kind, SortKey};
+use crate::expr::{Address, Comparison, Declared, Expr, Kind, SortKey};
 use crate::ident::Ident;
 use crate::query::{Frame, JoinKind, JoinOn, Matching, Origin, RawText, Relation, RowLock, TableName, ValueRows, Verb};
 use crate::statement::StatementKind;
@@ -286,7 +286,7 @@ impl<'a> Resolver<'a> {
                 let columns = scope.visible.iter().map(|item| item.id).collect();
                 Ok((NodeKind::Distinct(Box::new(node), columns).node(), scope))
             }
-            Verb::Values(values) => Ok(self.values(values)),
+            Verb::Values(values) => Ok(self.values(values, |bind| Provenance::Literal(Address::of(bind)))),
             Verb::Lock(input, verb) => {
                 if self.locked.is_none_or(|place| !std::ptr::eq(place, relation)) {
                     return Err(misplaced(*verb));
@@ -309,18 +309,18 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    pub(super) fn values(&mut self, values: &ValueRows) -> (Node, Scope) {
+    /// `origin` says where each value came from.
+    pub(super) fn values(&mut self, values: &ValueRows, origin: impl Fn(&Bind) -> Provenance) -> (Node, Scope) {
         let scan = self.scans.len();
         let first = self.binds.len();
         for row in &values.rows {
             for bind in row {
-                self.binds.push(bind.clone(), Provenance::Unknown);
+                self.binds.push(bind.clone(), origin(bind));
             }
         }
         if values.rows.is_empty() {
-            let null = |sql_type: SqlType| Bind { value: Value::Null, sql_type };
             for (_, sql_type) in &values.columns {
-                self.binds.push(null(*sql_type), Provenance::Unknown);
+                self.own_bind(Value::Null, *sql_type);
             }
         }
         let columns = values.columns.iter().map(|(name, _)| name.clone()).collect();

@@ -159,7 +159,7 @@ impl Resolver<'_> {
         });
         let names =
             ValueRows { columns: vec![(place, SqlType::Int64), (name.clone(), SqlType::Text)], rows: rows.collect() };
-        let (names, names_scope) = self.values(&names);
+        let (names, names_scope) = self.values(&names, |_| Provenance::Own);
         let [place, named] = names_scope.visible.as_slice() else { return Err(Error::internal("unpivot.names")) };
         for item in [place, named] {
             if let Some(info) = self.columns.get_mut(item.id) {
@@ -171,8 +171,7 @@ impl Resolver<'_> {
         let nullable = true;
         let mut arms = Vec::with_capacity(parts.len());
         for (part, number) in parts.into_iter().zip(1_i64..) {
-            let number = self.binds.push(Bind { value: Value::Int(number), sql_type: SqlType::Int64 }, Provenance::Own);
-            let number = Rx::new(RxKind::Bind(number), Some(SqlType::Int64), false);
+            let number = self.own_literal(Value::Int(number), SqlType::Int64);
             arms.push((self.comparison(Comparison::Equal, place.clone(), number)?, part));
         }
         let mut defined = Vec::new();
