@@ -271,7 +271,11 @@ impl Runner {
         let commits = control == Control::Commit;
         let result = flight.control(control).await;
         flight.release_locks().await;
-        let outcome = outcome_of(&result, flight.started.elapsed());
+        let mut outcome = outcome_of(&result, flight.started.elapsed());
+        if commits && matches!(outcome.kind, OutcomeKind::Failed | OutcomeKind::Cancelled) {
+            // A commit that is known to have failed has kept nothing.
+            outcome.kind = OutcomeKind::RolledBack;
+        }
         let actions = match &self.transaction {
             Some(transaction) if commits && result.is_ok() => transaction.take_actions(),
             _ => Vec::new(),
@@ -301,7 +305,10 @@ impl Runner {
         }
         let mut flight = flight.take_session(self.transaction.as_deref()).await?;
         let result = flight.control(control).await;
-        let outcome = outcome_of(&result, flight.started.elapsed());
+        let mut outcome = outcome_of(&result, flight.started.elapsed());
+        if result.as_ref().is_err_and(|error| error.code() == SAVEPOINT_ABORTED) {
+            outcome.kind = OutcomeKind::RolledBack;
+        }
         flight.end(outcome).await;
         result.map(drop)
     }
@@ -400,6 +407,10 @@ impl InFlight {
         let mut outcome = outcome_of(&counts, self.started.elapsed());
         if broken && outcome.kind == OutcomeKind::Failed {
             outcome.kind = OutcomeKind::Unknown;
+        }
+        // Without its session the transaction is not committed, so what becomes of its statement is known.
+        if in_transaction && (broken || unusable) && outcome.kind != OutcomeKind::Completed {
+            outcome.kind = OutcomeKind::RolledBack;
         }
         self.end(outcome).await;
         result

@@ -99,7 +99,7 @@ impl<M: Mode> Database<M> {
         &self,
         options: TransactionOptions,
         retry: Retry,
-        mut work: F,
+        work: F,
     ) -> Result<T, E>
     where
         F: AsyncFnOnce(&Transaction<M>) -> Result<T, E> + Clone,

@@ -16,7 +16,8 @@ pub enum OutcomeKind {
     Throttled,
     /// The database or the connection failed.
     Failed,
-    /// It ran and was undone, as a write is that touched more rows than `max_affected` allows.
+    /// It ran and was undone: a write that touched more rows than `max_affected` allows, a commit that the database refused, a
+    /// statement whose transaction lost its session.
     RolledBack,
     /// The caller dropped it, or the server ended it at its deadline. Whether a write took effect is not known when it was dropped.
     Cancelled,

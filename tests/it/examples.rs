@@ -236,7 +236,7 @@ fn transactions_keep_all_or_nothing() {
             "moved 30 from 1 to 2",
             "not moved: the write violates a check constraint",
             "not moved: there is no such account",
-            "not moved: Err(SameAccount)",
+            "not moved: SameAccount",
             "account 2 is left out: constraint.unique",
             "interest for 2 accounts",
             "Ada saved",
@@ -246,5 +246,5 @@ fn transactions_keep_all_or_nothing() {
             "3 │      50 │       2",
         ],
     );
-    assert_eq!(text.matches("moved ").count(), 4, "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("moved")).count(), 1, "{text}");
 }

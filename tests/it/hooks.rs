@@ -466,7 +466,7 @@ async fn a_caller_who_leaves_while_hooks_are_told_changes_nothing_of_what_they_a
         begin.abort();
         assert!(begin.await.unwrap_err().is_cancelled());
         db.insert("t").columns(["id"]).row([4]).execute().await.unwrap();
-        assert_eq!(recorder.settled().await, [(Begin, Completed), (Insert, Completed)]);
+        assert_eq!(recorder.settled().await, [(Begin, Completed), (Rollback, Completed), (Insert, Completed)]);
         assert_eq!(ids(test).await, "1,2,3,4");
     })
     .await;

@@ -201,11 +201,14 @@ async fn actions_run_after_a_commit_and_at_no_other_time() {
 async fn a_swallowed_error_is_no_silent_loss() {
     support::each(async |test| {
         with_table(test).await;
-        let db = builder(test).pool_size(1).open_read_write().await.unwrap();
+        let recorder = Recorder::default();
+        let db = builder(test).pool_size(1).hook(recorder.clone()).open_read_write().await.unwrap();
         let done = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&done);
         let result = db.transaction(async move |tx| -> Result<()> {
-            tx.after_commit(move || drop(count.fetch_add(1, Ordering::SeqCst)));
+            tx.after_commit(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            });
             tx.insert("t").columns(["n"]).row([1]).execute().await?;
             let again = tx.insert("t").columns(["n"]).row([1]).execute().await;
             assert_eq!(again.unwrap_err().kind(), ErrorKind::Constraint);
@@ -213,6 +216,7 @@ async fn a_swallowed_error_is_no_silent_loss() {
         });
         if test.dialect == Dialect::Postgres {
             assert_eq!(result.await.unwrap_err().code(), "transaction.aborted");
+            assert_eq!(recorder.ended().last(), Some(&(StatementKind::Commit, OutcomeKind::RolledBack)));
             assert_eq!((numbers(&db).await, done.load(Ordering::SeqCst)), (vec![], 0));
         } else {
             result.await.unwrap();
