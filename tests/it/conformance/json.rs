@@ -342,3 +342,37 @@ async fn any_sign_may_stand_anywhere_in_a_name() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn documents_are_filtered_grouped_sorted_and_changed_in_place() {
+    use super::inputs::inputs as t;
+    crate::support::each(async |db| {
+        super::inputs::fill(db).await;
+        let handle = db.read_write().await;
+        let table = || handle.table(t::table);
+        let ids = table().where_(t::words.array_contains("a")).order_by("id").select("id");
+        crate::support::check(&handle, ids, &["1"]).await;
+        let kinds = table()
+            .with_column("kind", t::j.json_type())
+            .group_by("kind")
+            .agg(portcullis::count(portcullis::all()).as_("rows"))
+            .order_by("kind");
+        let wanted = ["array|2", "boolean|1", "null|1", "number|1", "object|5", "string|1", "null|1"];
+        crate::support::check(&handle, kinds, &wanted).await;
+        let longest =
+            table().order_by((t::list.array_length().desc().nulls_last(), col("id").asc())).select("id").limit(2);
+        crate::support::check(&handle, longest, &["11", "1"]).await;
+        let total = table().agg(portcullis::sum(t::list.array_length()).as_("total"));
+        crate::support::check(&handle, total, &["25"]).await;
+        let one = || portcullis::col("id").eq(1);
+        let update = handle.update(t::table).set("j", t::j.json_set(("a", 0), 5).json_remove("s")).where_(one());
+        assert_eq!(update.execute().await.unwrap(), 1);
+        let changed = table().where_(one()).select((
+            t::j.json_int(("a", 0)).as_("a"),
+            t::j.json_get("s").is_null().as_("s"),
+            t::j.json_bool("t").as_("t"),
+        ));
+        crate::support::check(&handle, changed, &["5|true|true"]).await;
+    })
+    .await;
+}

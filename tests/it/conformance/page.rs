@@ -30,7 +30,7 @@ fn text(sections: &[(&'static str, Vec<Entry>)]) -> String {
          {total} functions, each with the SQL that it becomes and the same result on every database, as `tests/it/conformance` compares \
          cell by cell. This page is made from that suite: `PORTCULLIS_WRITE_DOCS=1 cargo test --test it the_page_of_functions`.\n\n\
          In the SQL, `t` and `u` are columns of text, `n` and `m` of bigints, `x` and `y` of doubles, `d` of decimals, `day` of dates, `at` \
-         of timestamps, `f` of booleans.\n"
+         of timestamps, `f` of booleans, `j`, `list` and `words` of JSON.\n"
     );
     for (title, entries) in sections {
         write!(page, "\n## {title}\n").unwrap();

@@ -310,7 +310,7 @@ impl Lowering<'_> {
             _ => return Ok(()),
         };
         if let ([_, value], [_, arg]) = (operands, args) {
-            *arg = self.to_json(value, arg.clone(), adds)?;
+            *arg = self.json_of(value, arg.clone(), adds)?;
         }
         Ok(())
     }

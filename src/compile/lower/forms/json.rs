@@ -232,7 +232,7 @@ impl Lowering<'_> {
     }
 
     /// A text, number or boolean as JSON; JSON as it is. NULL is NULL, or JSON's null where `null` says so.
-    pub(super) fn to_json(&mut self, operand: &Rx, arg: Expr, null: bool) -> Result<Expr> {
+    pub(super) fn json_of(&mut self, operand: &Rx, arg: Expr, null: bool) -> Result<Expr> {
         let sql_type = operand.sql_type();
         let family = sql_type.map(SqlType::family);
         let template = match (self.target.dialect, family) {
@@ -300,11 +300,11 @@ impl Lowering<'_> {
                 )
             }
             Dialect::Postgres => {
-                args.push(self.to_json(value, arg, false)?);
+                args.push(self.json_of(value, arg, false)?);
                 self.template("{0} @> {1}", args)
             }
             Dialect::Sqlite => {
-                args.push(self.to_json(value, arg, false)?);
+                args.push(self.json_of(value, arg, false)?);
                 self.template("portcullis_json_contains({0}, {1})", args)
             }
         }
@@ -317,7 +317,7 @@ impl Lowering<'_> {
             let exact = self.collated(arg);
             return self.template("JSON_TYPE({0}) = 'STRING' AND JSON_UNQUOTE({0}) = {1}", vec![element, exact]);
         }
-        let json = self.to_json(value, arg, false)?;
+        let json = self.json_of(value, arg, false)?;
         let template = match (self.target.dialect, family) {
             (Dialect::MariaDb, Some(Family::Number)) => same_number!("{0}", "{1}"),
             (Dialect::MariaDb, Some(Family::Json)) => same_json!("{0}", "{1}"),
@@ -357,7 +357,7 @@ impl Lowering<'_> {
             _ => self.path_text(&path.steps),
         });
         if let (Some(value), Some(operand)) = (value, operands.get(1)) {
-            args.push(self.to_json(operand, value, true)?);
+            args.push(self.json_of(operand, value, true)?);
         }
         let [object, array, length] = match dialect {
             Dialect::Postgres => [
