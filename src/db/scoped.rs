@@ -95,12 +95,7 @@ impl<M: Mode> Database<M> {
     /// # Errors
     ///
     /// Those of the last try; see [`transaction_with`](Database::transaction_with).
-    pub async fn transaction_retry<T, E, F>(
-        &self,
-        options: TransactionOptions,
-        retry: Retry,
-        work: F,
-    ) -> Result<T, E>
+    pub async fn transaction_retry<T, E, F>(&self, options: TransactionOptions, retry: Retry, work: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&Transaction<M>) -> Result<T, E> + Clone,
         E: From<Error>,
