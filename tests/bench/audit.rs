@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use portcullis::{
-    AuditKey, AuditLayer, AuditVerifier, Database, Durability, Hook, Outcome, QueryContext, ReadWrite, Result, Subject, col,
+    AuditKey, AuditLayer, AuditVerifier, Database, Durability, Hook, Outcome, QueryContext, ReadWrite, Result, Subject,
+    col,
 };
 use tokio::runtime::Handle;
 
@@ -112,7 +113,8 @@ pub fn append(runtime: &Handle) {
 /// What this process used at most so far, in MiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     peak.unwrap_or_default() / 1024
 }
 

@@ -103,9 +103,9 @@ fn quickstart_tells_the_story() {
             "retry after ",
             // The audit: each statement in its turn.
             r#"{"phase":"intent","subject":"ada","summary":"SELECT flights"}"#,
-            r#"{"phase":"completion","outcome":"completed","rows":5}"#,
+            r#"{"phase":"completion","outcome":"allowed","rows":5}"#,
             r#"{"phase":"intent","subject":"ada","summary":"SELECT flights, airlines, planes"}"#,
-            r#"{"phase":"completion","outcome":"completed","rows":4}"#,
+            r#"{"phase":"completion","outcome":"allowed","rows":4}"#,
             r#""refused":"raw.not_a_select"}"#,
             r#"{"phase":"completion","outcome":"denied","rows":0,"error":"raw.not_a_select"}"#,
             r#""refused":"ident.character"}"#,

@@ -1,5 +1,5 @@
 use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -507,10 +507,12 @@ fn tracing_sink_writes_to_a_subscriber_and_refuses_without_one() {
 
 #[tokio::test]
 async fn a_writer_that_hangs_refuses_at_the_deadline_and_what_it_took_late_is_withdrawn() {
-    struct Stuck(Arc<Mutex<Vec<u8>>>, Arc<Mutex<()>>);
+    struct Stuck(Arc<Mutex<Vec<u8>>>, Arc<AtomicBool>);
     impl io::Write for Stuck {
         fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-            let _open = self.1.lock().unwrap();
+            while self.1.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             self.0.lock().unwrap().extend_from_slice(buffer);
             Ok(buffer.len())
         }
@@ -518,18 +520,17 @@ async fn a_writer_that_hangs_refuses_at_the_deadline_and_what_it_took_late_is_wi
             Ok(())
         }
     }
-    let (written, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(())));
+    let (written, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(true)));
     let writer = Stuck(Arc::clone(&written), Arc::clone(&gate));
     let audit = AuditLayer::builder().deadline(Duration::from_millis(50)).to_writer(writer).unwrap();
     let first = select();
-    {
-        let _shut = gate.lock().unwrap();
-        let started = Instant::now();
-        assert_eq!(audit.before(&first).await.unwrap_err().code(), "audit.deadline");
-        assert!(started.elapsed() >= Duration::from_millis(50) && started.elapsed() < Duration::from_secs(20));
-        // The twin of the first that is not in the writer's hands yet is never written.
-        assert_eq!(audit.before(&select()).await.unwrap_err().code(), "audit.deadline");
-    }
+    let started = Instant::now();
+    assert_eq!(audit.before(&first).await.unwrap_err().code(), "audit.deadline");
+    assert!(started.elapsed() >= Duration::from_millis(50) && started.elapsed() < Duration::from_secs(20));
+    // What is not in the writer's hands yet is never written.
+    let never = select();
+    assert_eq!(audit.before(&never).await.unwrap_err().code(), "audit.deadline");
+    gate.store(false, Ordering::SeqCst);
     while audit.before(&select()).await.is_err() {}
     drop(audit);
     let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
@@ -538,6 +539,7 @@ async fn a_writer_that_hangs_refuses_at_the_deadline_and_what_it_took_late_is_wi
     assert_eq!(intents[0]["id"], json!(first.id()));
     let end = records.iter().find(|it| it["phase"] == "completion" && it["id"] == json!(first.id())).unwrap();
     assert_eq!((&end["outcome"], &end["error"]), (&json!("denied"), &json!("audit.deadline")));
+    assert!(!text.contains(&never.id().to_string()));
     assert!(records.iter().any(|record| record["phase"] == "gap" && record["refused_statements"].as_u64() >= Some(2)));
 }
 
