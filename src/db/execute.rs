@@ -189,6 +189,7 @@ impl Runner {
             server: Arc::clone(&core.place),
             ordinal: core.shown.fetch_add(1, Ordering::Relaxed).saturating_add(1),
             transaction: self.transaction.as_ref().map(|transaction| transaction.id),
+            step: self.transaction.as_ref().map(|transaction| transaction.shown.fetch_add(1, Ordering::Relaxed) + 1),
             attempt: self.transaction.as_ref().map_or(1, |transaction| transaction.attempt),
             refusal: None,
         }

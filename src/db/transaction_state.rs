@@ -1,6 +1,6 @@
 //! What the statements of one transaction share.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ pub(super) type Action = Box<dyn FnOnce() + Send>;
 pub(super) struct TransactionState {
     pub(super) id: Uuid,
     pub(super) attempt: u32,
+    /// How many of its statements the hooks were shown.
+    pub(super) shown: AtomicU64,
     /// Begun read-only, on whichever handle.
     pub(super) read_only: bool,
     /// How long each statement may take, as the server was told.
@@ -48,6 +50,7 @@ impl TransactionState {
         TransactionState {
             id: Uuid::now_v7(),
             attempt,
+            shown: AtomicU64::new(0),
             read_only,
             statement_timeout,
             limit,

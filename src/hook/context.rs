@@ -27,6 +27,7 @@ pub struct QueryContext {
     pub(crate) server: Arc<str>,
     pub(crate) ordinal: u64,
     pub(crate) transaction: Option<Uuid>,
+    pub(crate) step: Option<u64>,
     pub(crate) attempt: u32,
     pub(crate) refusal: Option<Error>,
 }
@@ -103,6 +104,11 @@ impl QueryContext {
         self.transaction
     }
 
+    /// The statement's number in its transaction, from 1, which is its BEGIN, and without a hole.
+    pub fn step(&self) -> Option<u64> {
+        self.step
+    }
+
     /// Which try of its transaction the statement belongs to, from 1; more than 1 only under `Database::transaction_retry`. Each try is
     /// a transaction with an id of its own.
     pub fn attempt(&self) -> u32 {
@@ -153,6 +159,7 @@ impl QueryContext {
             server: "db.example:5432".into(),
             ordinal: 7,
             transaction: None,
+            step: None,
             attempt: 1,
             refusal: None,
         }

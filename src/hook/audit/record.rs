@@ -48,6 +48,8 @@ pub(super) struct Intent<'a> {
     ordinal: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     transaction: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<u64>,
     attempt: u32,
     operation: &'static str,
     summary: String,
@@ -148,6 +150,7 @@ impl<'a> Intent<'a> {
             dialect: cx.dialect().name(),
             ordinal: cx.ordinal(),
             transaction: cx.transaction(),
+            step: cx.step(),
             attempt: cx.attempt(),
             operation: cx.kind().name(),
             summary: cx.summary(),

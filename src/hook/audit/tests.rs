@@ -57,6 +57,7 @@ async fn intent_and_completion_hold_what_the_table_says() {
     );
     let transaction = Uuid::now_v7();
     cx.transaction = Some(transaction);
+    cx.step = Some(2);
     audit.before(&cx).await.unwrap();
     hands.advance(Duration::from_micros(1_500));
     audit.after(&cx, &Outcome::sample()).await;
@@ -71,7 +72,7 @@ async fn intent_and_completion_hold_what_the_table_says() {
             "delegated_by": "grace", "reason": "ticket 4711",
             "context": {"request_id": "7f3a", "session_token": "[redacted]"},
             "handle": "read-write", "handle_name": "reports", "server": "db.example:5432", "database": "shop",
-            "dialect": "postgresql", "ordinal": 7, "transaction": transaction, "attempt": 1,
+            "dialect": "postgresql", "ordinal": 7, "transaction": transaction, "step": 2, "attempt": 1,
             "operation": "SELECT", "summary": "SELECT orders",
             "tables": [{"table": "orders", "verb": "SELECT", "output": ["id", "total"], "filter": ["total"]}],
             "fingerprint": "00abcdef01234567",

@@ -111,6 +111,9 @@ async fn records_of_every_kind_are_as_the_schema_says() {
         let intents = of("intent", "phase");
         let ordinals: Vec<u64> = intents.iter().map(|record| record["ordinal"].as_u64().unwrap()).collect();
         assert_eq!(ordinals, (1..=intents.len() as u64).collect::<Vec<_>>(), "no statement is without a number");
+        let steps: Vec<_> =
+            intents.iter().filter_map(|it| Some((it["step"].as_u64()?, it["operation"].as_str()?))).collect();
+        assert_eq!(steps[steps.len() - 3..], [(1, "BEGIN"), (2, "DELETE"), (3, "ROLLBACK")]);
         let select = of("SELECT", "operation")[0];
         assert_eq!(
             select["tables"],
