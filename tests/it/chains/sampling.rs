@@ -87,7 +87,7 @@ async fn describe_gives_a_row_for_each_column() {
         };
         let shown: Vec<String> = figures
             .iter()
-            .map(|row| row.values().iter().map(|it| format!("{}", crate::support::cell(&rounded(it)))).collect::<Vec<_>>().join("|"))
+            .map(|row| row.values().iter().map(|it| crate::support::cell(&rounded(it)).to_string()).collect::<Vec<_>>().join("|"))
             .collect();
         assert_eq!(
             shown,
