@@ -164,7 +164,7 @@ fn step(dice: &mut Dice, relation: &Relation, number: usize) -> Step {
         16 | 17 => {
             let kinds = ["union", "union_all", "intersect", "intersect_all", "except", "except_all"];
             let tree = random(dice, Ty::Bool, 2, columns);
-            let kind: &'static str = dice.pick(&kinds);
+            let kind = *dice.pick(&kinds);
             Step::Set(kind, tree, dice.one_in(3), dice.one_in(2).then_some(number))
         }
         18 if !ints.is_empty() => Step::Exists((*dice.pick(&ints)).clone(), dice.one_in(2), number),
