@@ -69,12 +69,29 @@ fn every_example_has_a_test_and_a_header_and_is_short() {
     let tested = include_str!("examples.rs");
     for name in programs().keys() {
         assert!(tested.contains(&format!("output_of(\"{name}\"")), "no test runs {name}");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).with_extension("rs");
-        let text = std::fs::read_to_string(path).unwrap();
-        assert!(text.contains(&format!("//! cargo run --example {name}")), "{name} does not say how to run it");
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let file = examples.join(name).with_extension("rs");
+        let text =
+            std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(examples.join(name).join("main.rs")));
+        let text = text.unwrap();
+        let run = ["", "--release "].map(|release| format!("//! cargo run {release}--example {name}"));
+        assert!(run.iter().any(|run| text.contains(run)), "{name} does not say how to run it");
         let most = if name == "quickstart" { 160 } else { 100 };
         assert!(text.lines().count() <= most, "{name} is too long");
     }
+}
+
+#[test]
+fn a_query_of_tpch_is_shown_on_every_database_and_run() {
+    let text = output_of("tpch", &[Path::new("6")]);
+    let parts = [
+        "86805 rows in 8 tables",
+        "PostgreSQL: SELECT SUM(",
+        "MariaDB: SELECT SUM(",
+        "SQLite: SELECT ROUND(SUM(",
+        "revenue",
+    ];
+    in_order(&text, &parts);
 }
 
 #[test]
