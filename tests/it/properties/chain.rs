@@ -882,8 +882,10 @@ pub async fn check_again<M: Mode>(kept: &Database<M>, anew: &Database<M>, number
     let Ok(last) = last_keys(&steps, &mut dice) else { return };
     for _ in 0..3 {
         let (one, other) = (run(kept, &steps, &last).await, run(anew, &steps, &last).await);
-        // What a database makes of a text is for `check_case`; here it must make the same of both.
         assert_eq!(one, other, "case {number} on {}:\n{steps:?}", kept.dialect());
+        // SQL: MariaDB 10.11 refuses some texts with a subquery in a derived table when they are run again, whoever sends them.
+        let refused = one.as_ref().is_err_and(|message| message.contains("(SQLSTATE 42000)"));
+        assert!(one.is_ok() || refused, "case {number} on {}:\n{steps:?}\n{one:?}", kept.dialect());
         if one == Ok(true) {
             let (one, other) = (built(kept, &steps, &last).to_sql(), built(anew, &steps, &last).to_sql());
             assert_eq!(one.unwrap(), other.unwrap(), "case {number}");
