@@ -321,7 +321,9 @@ impl<'a> Folder<'a> {
                 // A window looks at the rows that are left.
                 let windows =
                     (block.limited() || block.distinct.is_some()) && defined.iter().any(|(_, rx)| rx.windowed());
-                if windows || (block.group.is_some() && defined.iter().any(|(_, rx)| self.is_correlated(rx))) {
+                // What a subquery sees of groups and windows must be columns.
+                let sees = block.group.is_some() || block.windowed();
+                if windows || (sees && defined.iter().any(|(_, rx)| self.is_correlated(rx))) {
                     block = self.wrap(block)?;
                 }
                 let mut rewritten = Vec::with_capacity(defined.len());

@@ -119,3 +119,16 @@ async fn distinct_looks_at_its_own_columns_and_not_at_those_that_replaced_one() 
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_subquery_sees_a_window_as_a_column() {
+    let first = vec![("id".to_owned(), false, None)];
+    check(
+        vec![
+            Step::Window("least".to_owned(), "min", Some("a".to_owned()), None, first),
+            Step::Largest("l".to_owned(), "least".to_owned(), 2),
+        ],
+        &["id"],
+    )
+    .await;
+}
