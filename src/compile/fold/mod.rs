@@ -301,10 +301,13 @@ impl<'a> Folder<'a> {
                 // What a subquery sees of groups must be columns, no keys that are computed, and no aggregates.
                 // A column that a subquery computes is not computed twice.
                 let twice = !self.facts.subplans.is_empty() && block.asks_for(condition);
+                // SQL: MariaDB 10.11 finds no group for `HAVING MAX(..) IN (SELECT ..)`; in WHERE over the groups it does.
+                let asks_badly = !self.caps.sees_repeated_keys;
                 if block.limited()
                     || block.windowed()
                     || twice
-                    || (block.group.is_some() && self.is_correlated(condition))
+                    || (block.group.is_some()
+                        && (self.is_correlated(condition) || (asks_badly && has_subquery(condition))))
                 {
                     block = self.wrap(block)?;
                 }

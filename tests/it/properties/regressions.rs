@@ -132,3 +132,13 @@ async fn a_subquery_sees_a_window_as_a_column() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn an_aggregate_may_be_among_the_values_of_a_frame() {
+    let largest = vec![("most".to_owned(), "max", Some("b".to_owned())), ("n".to_owned(), "rows", None)];
+    check(
+        vec![Step::Group(names(&["f", "s"]), largest), Step::In("most".to_owned(), false, true, 2)],
+        &["f", "s", "most", "n"],
+    )
+    .await;
+}
