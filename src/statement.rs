@@ -35,6 +35,18 @@ pub enum StatementKind {
     RollbackTo,
     /// The taking of an advisory lock.
     Lock,
+    /// A new table.
+    CreateTable,
+    /// A change of a table's columns, keys or name.
+    AlterTable,
+    /// The removal of a table with all that is in it.
+    DropTable,
+    /// A new index.
+    CreateIndex,
+    /// The removal of an index.
+    DropIndex,
+    /// The removal of all rows of a table.
+    Truncate,
 }
 
 impl StatementKind {
@@ -56,12 +68,35 @@ impl StatementKind {
             StatementKind::Release => "RELEASE SAVEPOINT",
             StatementKind::RollbackTo => "ROLLBACK TO SAVEPOINT",
             StatementKind::Lock => "LOCK",
+            StatementKind::CreateTable => "CREATE TABLE",
+            StatementKind::AlterTable => "ALTER TABLE",
+            StatementKind::DropTable => "DROP TABLE",
+            StatementKind::CreateIndex => "CREATE INDEX",
+            StatementKind::DropIndex => "DROP INDEX",
+            StatementKind::Truncate => "TRUNCATE",
         }
     }
 
-    /// True for statements that can change data. Raw SQL that was not parsed as a select counts as a write.
+    /// True for statements that can change data, or what holds it. Raw SQL that was not parsed as a select counts as a write.
     pub const fn is_write(self) -> bool {
-        matches!(self, StatementKind::Insert | StatementKind::Update | StatementKind::Delete | StatementKind::Raw)
+        self.is_ddl()
+            || matches!(
+                self,
+                StatementKind::Insert | StatementKind::Update | StatementKind::Delete | StatementKind::Raw
+            )
+    }
+
+    /// True for statements that make, change, empty or remove tables and indexes. Raw SQL may do so too, and is not among them.
+    pub const fn is_ddl(self) -> bool {
+        matches!(
+            self,
+            StatementKind::CreateTable
+                | StatementKind::AlterTable
+                | StatementKind::DropTable
+                | StatementKind::CreateIndex
+                | StatementKind::DropIndex
+                | StatementKind::Truncate
+        )
     }
 }
 

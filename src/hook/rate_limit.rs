@@ -596,8 +596,24 @@ mod tests {
         use StatementKind::*;
         let counted = |only: Statements| -> Vec<StatementKind> {
             [
-                Select, Insert, Update, Delete, RawSelect, Raw, Catalog, Explain, Begin, Commit, Rollback, Savepoint,
-                Release, RollbackTo, Lock,
+                Select,
+                Insert,
+                Update,
+                Delete,
+                RawSelect,
+                Raw,
+                Catalog,
+                Explain,
+                Begin,
+                Commit,
+                Rollback,
+                Savepoint,
+                Release,
+                RollbackTo,
+                Lock,
+                CreateTable,
+                DropTable,
+                Truncate,
             ]
             .into_iter()
             .filter(|kind| {
@@ -607,11 +623,9 @@ mod tests {
             .collect()
         };
         assert_eq!(counted(Statements::Reads), [Select, RawSelect, Explain]);
-        assert_eq!(counted(Statements::Writes), [Insert, Update, Delete, Raw]);
-        assert_eq!(
-            counted(Statements::All),
-            [Select, Insert, Update, Delete, RawSelect, Raw, Explain, Begin, Savepoint, Lock]
-        );
+        assert_eq!(counted(Statements::Writes), [Insert, Update, Delete, Raw, CreateTable, DropTable, Truncate]);
+        let all = [Select, Insert, Update, Delete, RawSelect, Raw, Explain, Begin, Savepoint, Lock];
+        assert_eq!(counted(Statements::All), [&all[..], &[CreateTable, DropTable, Truncate]].concat());
     }
 
     #[test]
