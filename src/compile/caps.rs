@@ -37,6 +37,8 @@ pub(crate) struct Capabilities {
     pub(crate) reads_target: bool,
     /// GROUP BY GROUPING SETS.
     pub(crate) grouping_sets: bool,
+    /// A subquery may stand beside the aggregates and windows of a block, and be asked about their results.
+    pub(crate) subqueries_see_results: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -62,6 +64,7 @@ impl Capabilities {
                 lateral: true,
                 reads_target: true,
                 grouping_sets: true,
+                subqueries_see_results: true,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -91,6 +94,7 @@ impl Capabilities {
                 lateral: false,
                 reads_target: true,
                 grouping_sets: false,
+                subqueries_see_results: true,
                 double: "REAL",
             },
         }
@@ -114,5 +118,8 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     lateral: true,
     reads_target: false,
     grouping_sets: false,
+    // SQL: MariaDB 10.11 finds no group for `MAX(..) IN (SELECT ..)` and, run again, no row for a window's, and refuses some
+    // subqueries beside a window when they are run again.
+    subqueries_see_results: false,
     double: "DOUBLE",
 };

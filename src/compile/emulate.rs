@@ -1,10 +1,11 @@
 //! Aggregates that MySQL and MariaDB lack, as ones that they have: what has to be known of the whole group first, such as a value's
 //! place or the mean, comes from a window over the group's rows, which the folder puts into a block of its own.
 
+mod results;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Arithmetic, Comparison, OrderKey, OverCall, Ranking, Windowed};
-use crate::ident::Ident;
-use crate::schema::{Body, ColumnId, ColumnInfo, Facts, Node, NodeKind, Provenance, Rx, RxKind, map_operands};
+use crate::schema::{Body, ColumnId, Facts, Node, NodeKind, Provenance, Rx, RxKind, map_operands};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
@@ -26,8 +27,13 @@ pub(super) fn aggregates(body: &mut Body, facts: &mut Facts) -> Result<()> {
 fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
     match &mut at.kind {
         NodeKind::Scan(_) => Ok(()),
+        NodeKind::Extend(input, defined) => {
+            node(input, facts)?;
+            let later = results::taken_out(defined, facts)?;
+            results::define_above(at, later);
+            Ok(())
+        }
         NodeKind::Filter(input, _)
-        | NodeKind::Extend(input, _)
         | NodeKind::Sort(input, _)
         | NodeKind::Slice { input, .. }
         | NodeKind::Explode(input, _)
@@ -36,7 +42,12 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
             node(left, facts)?;
             node(right, facts)
         }
-        NodeKind::GroupingSets { input, aggregates, .. } => within_sets(input, aggregates, facts),
+        NodeKind::GroupingSets { input, aggregates, .. } => {
+            within_sets(input, aggregates, facts)?;
+            let later = results::taken_out(aggregates, facts)?;
+            results::define_above(at, later);
+            Ok(())
+        }
         NodeKind::Aggregate { input, keys, aggregates } => {
             node(input, facts)?;
             let mut group = Group { facts, keys, before: Vec::new(), then: Vec::new(), failed: None };
@@ -53,6 +64,8 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
                     **input = NodeKind::Extend(Box::new(inner), defined).node();
                 }
             }
+            let later = results::taken_out(aggregates, facts)?;
+            results::define_above(at, later);
             Ok(())
         }
     }
@@ -255,17 +268,7 @@ impl Group<'_> {
 
     /// A column of its own for `rx`.
     fn define(&mut self, name: &'static str, rx: Rx, later: bool) -> Result<Rx> {
-        let id = self.facts.columns.len();
-        let info = ColumnInfo {
-            name: Ident::fixed(name)?,
-            sql_type: rx.sql_type(),
-            nullable: rx.nullable(),
-            binary_text: false,
-            scan: None,
-            lineage: Vec::new(),
-        };
-        let column = Rx::column(id, &info);
-        self.facts.columns.push(info);
+        let (id, column) = results::new_column(name, &rx, self.facts)?;
         if later {
             self.then.push((id, rx))
         } else {

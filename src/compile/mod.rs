@@ -66,6 +66,8 @@ pub(crate) struct Shape {
     fingerprint: u64,
     /// It locks rows until its transaction ends.
     locks: bool,
+    /// The database must prepare the text for each run.
+    once: bool,
 }
 
 /// A shape, and how the values of its next plan are bound.
@@ -149,6 +151,11 @@ impl CompiledQuery {
 
     pub(crate) fn locks(&self) -> bool {
         self.shape.locks
+    }
+
+    /// True when the database must prepare the text for each run.
+    pub(crate) fn once(&self) -> bool {
+        self.shape.once
     }
 
     pub(crate) fn bind_types(&self) -> &Arc<[SqlType]> {
@@ -257,7 +264,7 @@ fn finish(
     columns: Option<Arc<[ResultColumn]>>,
     max_affected: Option<u64>,
 ) -> Result<CompiledQuery> {
-    let Rendered { sql, binds, origins, skip } = rendered;
+    let Rendered { sql, binds, origins, skip, once } = rendered;
     verify::verify(&sql, target.dialect, binds.len(), &skip)?;
     let shape = Shape {
         fingerprint: fingerprint(&sql),
@@ -265,6 +272,7 @@ fn finish(
         columns,
         kind: facts.kind,
         locks: facts.lock.is_some(),
+        once,
         tables: facts.tables.into(),
         bind_types: binds.iter().map(|bind| bind.sql_type).collect(),
     };

@@ -141,7 +141,7 @@ impl Runner {
         }
         let flight = flight.ask().await?;
         let columns = query.columns().cloned();
-        let cached = !matches!(query.kind(), StatementKind::Raw | StatementKind::Explain);
+        let cached = !query.once() && !matches!(query.kind(), StatementKind::Raw | StatementKind::Explain);
         let statement = Statement { sql: Arc::clone(query.sql()), columns, cached, binds: query.into_binds() };
         let flight = flight.take_session(self.transaction.as_deref()).await?;
         Ok((flight, statement, care))

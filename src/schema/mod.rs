@@ -31,7 +31,7 @@ pub(crate) use resolve_expr::escaped;
 pub(crate) use resolve_write::resolve_write;
 pub(crate) use resolved::{
     Asked, Body, ColumnId, ColumnInfo, ElementOf, ElementPart, Explosion, Facts, Node, NodeKind, Output, RawSegment,
-    RawStatement, ResolvedPlan, Rx, RxKind, ScanId, ScanInfo, ScanSource, SetColumn, SortColumn, each_operand,
+    RawStatement, ResolvedPlan, Rx, RxKind, ScanId, ScanInfo, ScanSource, SetColumn, SortColumn, each_operand, lineage,
     map_operands,
 };
 pub(crate) use scope::suggest;

@@ -9,8 +9,8 @@ use super::resolve_expr::{Aggregates, Place, conjunction, implied_name};
 use super::resolve_lock::{lock_of, misplaced};
 use super::resolve_subquery::OuterScope;
 use super::resolved::{
-    Asked, Body, ColumnId, ColumnInfo, CteInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan,
-    Rx, ScanId, ScanInfo, ScanSource, SortColumn, SubplanInfo,
+    Body, ColumnId, ColumnInfo, CteInfo, Facts, Node, NodeKind, Output, RawSegment, RawStatement, ResolvedPlan, Rx,
+    ScanId, ScanInfo, ScanSource, SortColumn, SubplanInfo, lineage,
 };
 use super::scope::{Item, Open, Scope};
 use super::{Schema, check_depth, schema_needed};
@@ -484,24 +484,7 @@ impl<'a> Resolver<'a> {
     }
 
     pub(super) fn lineage(&self, rx: &Rx, found: &mut Vec<ColumnId>) {
-        if let super::RxKind::Column(id) = rx.kind()
-            && let Some(info) = self.columns.get(*id)
-        {
-            let own = info.scan.is_some() && info.lineage.is_empty();
-            let bases = if own { std::slice::from_ref(id) } else { &info.lineage };
-            for base in bases {
-                if !found.contains(base) {
-                    found.push(*base);
-                }
-            }
-        }
-        if let super::RxKind::Subquery { of: Asked::Plan(plan), .. } = rx.kind()
-            && let Some((_, id)) = self.subplans.get(*plan).and_then(|plan| plan.column.as_ref())
-            && let Some(info) = self.columns.get(*id)
-        {
-            self.lineage(&Rx::column(*id, info), found);
-        }
-        super::resolved::each_operand(rx.kind(), &mut |operand| self.lineage(operand, found));
+        lineage(rx, &self.columns, &self.subplans, found);
     }
 
     fn select(&mut self, node: Node, scope: Scope, list: &[Expr]) -> Result<(Node, Scope)> {

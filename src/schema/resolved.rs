@@ -517,3 +517,25 @@ pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
     }
     changed
 }
+
+/// The columns of tables that `rx` is made of.
+pub(crate) fn lineage(rx: &Rx, columns: &[ColumnInfo], subplans: &[SubplanInfo], found: &mut Vec<ColumnId>) {
+    if let RxKind::Column(id) = rx.kind()
+        && let Some(info) = columns.get(*id)
+    {
+        let own = info.scan.is_some() && info.lineage.is_empty();
+        let bases = if own { std::slice::from_ref(id) } else { &info.lineage };
+        for base in bases {
+            if !found.contains(base) {
+                found.push(*base);
+            }
+        }
+    }
+    if let RxKind::Subquery { of: Asked::Plan(plan), .. } = rx.kind()
+        && let Some((_, id)) = subplans.get(*plan).and_then(|plan| plan.column.as_ref())
+        && let Some(info) = columns.get(*id)
+    {
+        lineage(&Rx::column(*id, info), columns, subplans, found);
+    }
+    each_operand(rx.kind(), &mut |operand| lineage(operand, columns, subplans, found));
+}

@@ -298,17 +298,9 @@ impl<'a> Folder<'a> {
             NodeKind::Scan(scan) => self.scan(*scan),
             NodeKind::Filter(input, condition) => {
                 let mut block = self.fold(input)?;
-                // What a subquery sees of groups must be columns, no keys that are computed, and no aggregates.
                 // A column that a subquery computes is not computed twice.
                 let twice = !self.facts.subplans.is_empty() && block.asks_for(condition);
-                // SQL: MariaDB 10.11 finds no group for `HAVING MAX(..) IN (SELECT ..)`; in WHERE over the groups it does.
-                let asks_badly = !self.caps.sees_repeated_keys;
-                if block.limited()
-                    || block.windowed()
-                    || twice
-                    || (block.group.is_some()
-                        && (self.is_correlated(condition) || (asks_badly && has_subquery(condition))))
-                {
+                if block.limited() || block.windowed() || twice || self.must_see_columns(&block, condition) {
                     block = self.wrap(block)?;
                 }
                 let condition = self.rewrite(&block, condition)?;
@@ -322,11 +314,11 @@ impl<'a> Folder<'a> {
             NodeKind::Extend(input, defined) => {
                 let mut block = self.fold(input)?;
                 // A window looks at the rows that are left.
-                let windows =
-                    (block.limited() || block.distinct.is_some()) && defined.iter().any(|(_, rx)| rx.windowed());
-                // What a subquery sees of groups and windows must be columns.
-                let sees = block.group.is_some() || block.windowed();
-                if windows || (sees && defined.iter().any(|(_, rx)| self.is_correlated(rx))) {
+                let cut = block.limited()
+                    || block.distinct.is_some()
+                    || (!self.caps.subqueries_see_results && block.env.iter().any(|(_, rx)| has_subquery(rx)));
+                let windows = cut && defined.iter().any(|(_, rx)| rx.windowed());
+                if windows || defined.iter().any(|(_, rx)| self.must_see_columns(&block, rx)) {
                     block = self.wrap(block)?;
                 }
                 let mut rewritten = Vec::with_capacity(defined.len());
@@ -411,6 +403,13 @@ impl<'a> Folder<'a> {
             }
             NodeKind::Set { left, right, operation, columns } => self.set(left, right, *operation, columns),
         }
+    }
+
+    /// True when what a subquery in `rx` sees of the block's groups and windows must be columns: no keys that are computed, no
+    /// aggregates, no windows.
+    fn must_see_columns(&self, block: &Block, rx: &Rx) -> bool {
+        let results = block.group.is_some() || block.windowed();
+        results && (self.is_correlated(rx) || (!self.caps.subqueries_see_results && has_subquery(rx)))
     }
 
     fn scan(&mut self, scan: ScanId) -> Result<Block> {

@@ -63,6 +63,10 @@ pub(super) struct Lowering<'a> {
     /// form that writes an operand twice, inside another one, inside another one, would grow beyond any memory.
     weight: usize,
     weights: Vec<usize>,
+    /// The text holds a window.
+    windows: bool,
+    /// The text holds a subquery within an expression.
+    subqueries: bool,
 }
 
 impl<'a> Lowering<'a> {
@@ -80,6 +84,8 @@ impl<'a> Lowering<'a> {
             nested: 0,
             asked: false,
             named: false,
+            windows: false,
+            subqueries: false,
             with_inside: false,
             weight: 0,
             weights: Vec::new(),
@@ -127,7 +133,9 @@ impl<'a> Lowering<'a> {
         then(&mut writer);
         let (sql, order, skip) = writer.finish()?;
         let (binds, origins) = self.binds.in_order(&order);
-        Ok(Rendered { sql, binds, origins, skip })
+        // SQL: MariaDB 10.11, when it runs such a prepared statement again, refuses it or finds other rows.
+        let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
+        Ok(Rendered { sql, binds, origins, skip, once })
     }
 
     /// A bind of our own, which follows from the plan's shape.
@@ -444,7 +452,7 @@ pub(super) fn raw(target: Target, binds: Binds, statement: &RawStatement) -> Res
     writer.write_fragment(0);
     let (sql, order, skip) = writer.finish()?;
     let (binds, origins) = binds.in_order(&order);
-    Ok(Rendered { sql, binds, origins, skip })
+    Ok(Rendered { sql, binds, origins, skip, once: false })
 }
 
 /// An owned, and so escaped, identifier.

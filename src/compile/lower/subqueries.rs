@@ -27,6 +27,7 @@ impl Lowering<'_> {
         let taken = self.folder.subqueries.get_mut(place).map(std::mem::take);
         let subquery = taken.ok_or_else(|| Error::internal("lower.block"))?;
         // Two of one text are possible, where an expression stands twice, so it is put back.
+        self.subqueries = true;
         self.nested += 1;
         self.asked = false;
         let lowered = self.asked(kind, operand, &subquery.block, subquery.one_row, negated, qualify);

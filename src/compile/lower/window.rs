@@ -15,6 +15,7 @@ use crate::value::Value;
 
 impl Lowering<'_> {
     pub(super) fn over(&mut self, call: &OverCall<Rx>, qualify: bool) -> Result<Expr> {
+        self.windows = true;
         match &call.function {
             Windowed::Aggregate(aggregate) => self.aggregate(aggregate, Some(call), qualify),
             Windowed::Ranking(function, operands) => self.ranking(*function, operands, call, qualify),

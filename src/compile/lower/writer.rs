@@ -22,6 +22,8 @@ pub(crate) struct Rendered {
     /// Where each bind's value came from, if the text depends on nothing but the plan's shape.
     pub(crate) origins: Option<Vec<Provenance>>,
     pub(crate) skip: Vec<Range<usize>>,
+    /// The database must prepare the text for each run.
+    pub(crate) once: bool,
 }
 
 /// Encloses a fragment's number in the text. A control character can't occur in a name, and values are not in the text.

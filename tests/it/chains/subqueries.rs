@@ -1,7 +1,7 @@
 //! Subqueries: rows, text, what they may see, and what is refused.
 
 use portcullis::{
-    Dialect, ErrorKind, all, avg, case, col, count, exists, max, min, not_exists, on, outer, scalar, sum, table,
+    Dialect, ErrorKind, all, avg, case, col, count, exists, max, min, not_exists, on, outer, scalar, sum, table, window,
 };
 
 use super::snapshot::{Tables, p, t, u};
@@ -306,4 +306,110 @@ fn a_deep_tree_of_subqueries_is_dropped_without_recursion() {
     }
     assert_eq!(frame.to_sql_for(Dialect::Sqlite).unwrap_err().kind(), ErrorKind::Limit);
     drop(frame);
+}
+
+/// What a subquery is asked about a group or a window is the same in a projection as in a condition, and each time it is asked.
+#[tokio::test]
+async fn groups_and_windows_are_looked_up_in_frames_again_and_again() {
+    support::each(async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE f (id bigint NOT NULL, g bigint, v bigint)",
+            "CREATE TABLE s (k bigint, w bigint)",
+            "INSERT INTO f VALUES (1, 1, 10), (2, 1, 20), (3, 2, 5), (4, 2, NULL), (5, 3, 7)",
+            "INSERT INTO s VALUES (20, 1), (7, 2), (99, 3)",
+        ])
+        .await;
+        let db = db.read_only().await;
+        let keys = || db.table("s").select("k");
+        let grouped = || db.table("f").group_by("g").agg(max(col("v")).as_("most"));
+        let windowed = || db.table("f").with_column("run", sum(col("v")).over(window().order_by("id")));
+        let largest = || scalar(db.table("s").limit(10).agg(max(col("w")).as_("w")));
+        let flag = |condition| case().when(condition, 1).otherwise(0);
+        let frames = [
+            ("having", grouped().where_(col("most").in_(keys())).order_by("g").select("g"), vec!["1", "3"]),
+            (
+                "select",
+                grouped().with_column("hit", flag(col("most").in_(keys()))).order_by("g").select(["g", "hit"]),
+                vec!["1|1", "2|0", "3|1"],
+            ),
+            ("order", grouped().order_by((flag(col("most").in_(keys())).desc(), "g")).select("g"), vec!["1", "3", "2"]),
+            (
+                "aggregate",
+                db.table("f").group_by("g").agg(flag(max(col("v")).in_(keys())).as_("hit")).order_by("g"),
+                vec!["1|1", "2|0", "3|1"],
+            ),
+            (
+                "window",
+                db.table("f")
+                    .with_column("hit", flag(sum(col("v")).over(window().order_by("id")).in_(keys())))
+                    .order_by("id")
+                    .select(["id", "hit"]),
+                vec!["1|0", "2|0", "3|0", "4|0", "5|0"],
+            ),
+            (
+                "condition on a window",
+                db.table("f")
+                    .where_(max(col("v")).over(window().partition_by("g")).in_(keys()))
+                    .order_by("id")
+                    .select("id"),
+                vec!["1", "2", "5"],
+            ),
+            (
+                "exists",
+                grouped().where_(exists(db.table("s").where_(col("k").eq(outer("most"))))).order_by("g").select("g"),
+                vec!["1", "3"],
+            ),
+            (
+                "semi",
+                grouped().semi_join(db.table("s"), on(col("most").eq(col("k")))).order_by("g").select("g"),
+                vec!["1", "3"],
+            ),
+            (
+                "window, then subquery",
+                windowed()
+                    .with_column("w", largest())
+                    .where_(col("w").lt(col("run")) & not_exists(db.table("s").where_(col("k").eq(outer("v")))))
+                    .order_by("id")
+                    .select(["id", "run", "w"]),
+                vec!["1|10|3", "3|35|3", "4|35|3"],
+            ),
+            (
+                "subquery, then window",
+                db.table("f")
+                    .with_column("w", largest())
+                    .with_column("run", sum(col("v")).over(window().order_by("id")))
+                    .where_(col("w").lt(col("run")) & not_exists(db.table("s").where_(col("k").eq(outer("v")))))
+                    .order_by("id")
+                    .select(["id", "run", "w"]),
+                vec!["1|10|3", "3|35|3", "4|35|3"],
+            ),
+            (
+                "window in a frame",
+                windowed()
+                    .with_column("hit", flag(col("run").in_(db.table("s").select((col("k") + 10).as_("k")))))
+                    .order_by("id")
+                    .select(["id", "hit"]),
+                vec!["1|0", "2|1", "3|0", "4|0", "5|0"],
+            ),
+        ];
+        let mut wrong = Vec::new();
+        for (name, frame, expected) in frames {
+            for time in 1..=3 {
+                match frame.collect().await {
+                    Ok(rows) => {
+                        let found: Vec<String> = rows
+                            .iter()
+                            .map(|row| row.values().iter().map(support::cell).collect::<Vec<_>>().join("|"))
+                            .collect();
+                        if found != expected {
+                            wrong.push(format!("{name}, time {time}: {found:?}"));
+                        }
+                    }
+                    Err(error) => wrong.push(format!("{name}, time {time}: {error} {:?}", error.sqlstate())),
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    })
+    .await;
 }
