@@ -13,8 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use portcullis::{
-    AuditLayer, AuditLog, Database, Dsn, RateLimit, RateLimitLayer, ReadOnly, ReadWrite, Subject, all, col, count, max,
-    sum, using,
+    AuditLayer, AuditLog, Database, Dsn, RateLimit, RateLimitLayer, RateScope, ReadOnly, ReadWrite, Subject, all, col,
+    count, max, sum, using,
 };
 use serde_json::Value as Json;
 
@@ -42,7 +42,9 @@ async fn main() -> Result<()> {
 /// A read-only handle whose every statement is written down and counted.
 async fn open(file: &Path) -> Result<(Database<ReadOnly>, AuditLog)> {
     let (audit, log) = AuditLayer::to_memory();
-    let limits = RateLimitLayer::new([RateLimit::named("per person").per_subject().quota(2, Duration::from_secs(60))])?;
+    let limits = RateLimitLayer::new([RateLimit::named("per person")
+        .scope(RateScope::Subject)
+        .limit(2, Duration::from_secs(60))])?;
     let dsn: Dsn = format!("sqlite://{}", file.display()).parse()?;
     let db = Database::builder(dsn).name("reports").hook(audit).hook(limits).open_read_only().await?;
     // With the catalogue read, a misspelt column is found before anything is sent.

@@ -11,7 +11,8 @@
 use std::time::Duration;
 
 use portcullis::{
-    Database, ErrorKind, RateLimit, RateLimitLayer, ReadOnly, ReadWrite, Result, Statements, Subject, col, sum,
+    Database, ErrorKind, RateContext, RateLimit, RateLimitLayer, RateScope, ReadOnly, ReadWrite, Result, Subject, col,
+    sum,
 };
 
 /// Can only read: `self.db.insert(..)` would not compile.
@@ -55,8 +56,11 @@ impl Orders {
 #[tokio::main]
 async fn main() -> Result<()> {
     let limits = RateLimitLayer::new([
-        RateLimit::named("reads").per_subject().only(Statements::Reads).quota(3, Duration::from_secs(60)),
-        RateLimit::named("writes").global().only(Statements::Writes).quota(100, Duration::from_secs(1)),
+        RateLimit::named("reads")
+            .scope(RateScope::Subject)
+            .context(RateContext::Read)
+            .limit(3, Duration::from_secs(60)),
+        RateLimit::named("writes").context(RateContext::Write).limit(100, Duration::from_secs(1)),
     ])?;
     let setup = Database::builder("sqlite::memory:".parse()?).name("shop").hook(limits);
     let db = setup.open_read_write().await?;

@@ -17,7 +17,7 @@ use super::transaction_state::{TransactionState, too_late};
 use crate::compile::CompiledQuery;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hook::{Entered, Outcome, OutcomeKind, QueryContext};
+use crate::hook::{Entered, Guards, Outcome, OutcomeKind, QueryContext};
 use crate::policy::raw_select::check_read_only;
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 
@@ -136,6 +136,7 @@ impl Runner {
                 tables: Arc::clone(query.tables()),
                 bind_types: Arc::clone(query.bind_types()),
                 fingerprint: query.fingerprint(),
+                most_rows: plan.most_rows(),
                 ..self.context(query.kind())
             }));
         }
@@ -192,6 +193,8 @@ impl Runner {
             step: self.transaction.as_ref().map(|transaction| transaction.shown.fetch_add(1, Ordering::Relaxed) + 1),
             attempt: self.transaction.as_ref().map_or(1, |transaction| transaction.attempt),
             refusal: None,
+            most_rows: None,
+            guards: Guards::default(),
         }
     }
 

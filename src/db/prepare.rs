@@ -55,6 +55,15 @@ impl Plan<'_> {
         }
     }
 
+    /// How many rows it can return or write at most, as far as it says.
+    pub(super) fn most_rows(&self) -> Option<u64> {
+        match self {
+            Plan::Frame(frame) => frame.relation.most_rows(),
+            Plan::Write(write) => write.most_rows(),
+            Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => None,
+        }
+    }
+
     /// A failure in the words of the plan: PostgreSQL doesn't say which table it lacks.
     pub(super) fn explain(&self, error: Error) -> Error {
         let tables = self.tables();

@@ -1,6 +1,8 @@
 //! What a hook is told of a statement.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
@@ -30,6 +32,36 @@ pub struct QueryContext {
     pub(crate) step: Option<u64>,
     pub(crate) attempt: u32,
     pub(crate) refusal: Option<Error>,
+    pub(crate) most_rows: Option<u64>,
+    pub(crate) guards: Guards,
+}
+
+/// What a hook gives up at the end of the statement, whichever way that comes: after the hooks were told, or with the context itself where nobody
+/// could tell them. A clone of a context holds none.
+#[derive(Default)]
+pub(crate) struct Guards(Mutex<Vec<Box<dyn Any + Send>>>);
+
+impl Guards {
+    pub(crate) fn keep(&self, guard: Box<dyn Any + Send>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
+    }
+
+    pub(crate) fn release(&self) {
+        let guards = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(guards);
+    }
+}
+
+impl Clone for Guards {
+    fn clone(&self) -> Guards {
+        Guards::default()
+    }
+}
+
+impl fmt::Debug for Guards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guards")
+    }
 }
 
 impl QueryContext {
@@ -120,6 +152,12 @@ impl QueryContext {
         self.refusal.as_ref()
     }
 
+    /// How many rows it can return or write at most, as far as the plan says: by its `limit`, the rows of an insert, the `max_affected` of another
+    /// write, one for an aggregate without groups.
+    pub fn most_rows(&self) -> Option<u64> {
+        self.most_rows
+    }
+
     /// A short description of few distinct values: `SELECT orders, customers`.
     pub fn summary(&self) -> String {
         let mut summary = self.kind.name().to_owned();
@@ -162,6 +200,8 @@ impl QueryContext {
             step: None,
             attempt: 1,
             refusal: None,
+            most_rows: None,
+            guards: Guards::default(),
         }
     }
 }

@@ -21,9 +21,10 @@ pub use self::audit::{
     Durability,
 };
 pub use self::clock::{Clock, ClockHands};
+pub(crate) use self::context::Guards;
 pub use self::context::QueryContext;
 pub use self::outcome::{Outcome, OutcomeKind};
-pub use self::rate_limit::{RateLimit, RateLimitLayer, Statements};
+pub use self::rate_limit::{RateContext, RateCost, RateLimit, RateLimitLayer, RateScope};
 pub use self::subject::Subject;
 pub use self::trace::TraceLayer;
 

@@ -156,11 +156,18 @@ impl<H: Hook> Erased for H {
 #[derive(Clone)]
 struct Inside {
     stack: usize,
+    /// When the call's time is over.
+    until: Option<Instant>,
     outer: Option<Arc<Inside>>,
 }
 
 tokio::task_local! {
     static INSIDE: Inside;
+}
+
+/// When the time of the hook that runs on this task is over; `None` outside of hooks.
+pub(super) fn call_ends() -> Option<Instant> {
+    INSIDE.try_with(|inside| inside.until).ok().flatten()
 }
 
 impl Stack {
@@ -213,12 +220,13 @@ struct Call<'a, T> {
 
 impl<'a, T> Call<'a, T> {
     fn new(stack: &Arc<Stack>, future: BoxFuture<'a, T>) -> Call<'a, T> {
+        let started = Instant::now();
         let outer = INSIDE.try_with(|inside| Arc::new(inside.clone())).ok();
         Call {
             future: Some(future),
-            inside: Inside { stack: stack.identity(), outer },
+            inside: Inside { stack: stack.identity(), until: started.checked_add(stack.deadline), outer },
             deadline: stack.deadline,
-            started: Instant::now(),
+            started,
         }
     }
 

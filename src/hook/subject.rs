@@ -42,12 +42,18 @@ struct Details {
     reason: Option<String>,
     context: Vec<(String, String)>,
     context_cut: bool,
+    named_context: Option<Arc<str>>,
 }
 
 impl Subject {
     /// A subject by its id.
     pub fn new(id: impl AsRef<str>) -> Subject {
         Subject { id: id.as_ref().into(), tenant: None, details: None }
+    }
+
+    /// Someone who is not known, but may have an address, a tenant or a reason. It has an empty id, which rate limits take for none.
+    pub fn anonymous() -> Subject {
+        Subject::new("")
     }
 
     /// The same subject, acting for `tenant`.
@@ -104,6 +110,15 @@ impl Subject {
         })
     }
 
+    /// What the caller is doing for it, by a name of the caller's: rate limits can count that apart (`named:export`, see
+    /// [`RateContext::Named`](crate::RateContext::Named)). Records have it as `context` in the context map.
+    #[must_use = "this returns the changed subject"]
+    pub fn in_context(self, name: impl AsRef<str>) -> Subject {
+        let name: Arc<str> = name.as_ref().into();
+        let subject = self.context("context", &*name);
+        subject.with(|details| details.named_context = Some(name))
+    }
+
     /// The id.
     pub fn id(&self) -> &str {
         &self.id
@@ -139,14 +154,19 @@ impl Subject {
         self.details.as_ref().map(|details| details.context.as_slice()).unwrap_or_default()
     }
 
+    /// What the caller is doing for it, see [`in_context`](Subject::in_context).
+    pub fn named_context(&self) -> Option<&str> {
+        self.details.as_ref()?.named_context.as_deref()
+    }
+
+    /// True for one without an id.
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.id.is_empty()
+    }
+
     /// Whether the context map lost something to its limits.
     pub(super) fn context_cut(&self) -> bool {
         self.details.as_ref().is_some_and(|details| details.context_cut)
-    }
-
-    /// Who it is, without the rest.
-    pub(super) fn identity(&self) -> Subject {
-        Subject { id: Arc::clone(&self.id), tenant: self.tenant.clone(), details: None }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Details)) -> Subject {

@@ -6,6 +6,7 @@ mod join;
 mod set;
 mod cte;
 mod lock;
+mod most_rows;
 mod values;
 mod subquery;
 mod step;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use portcullis::{AuditLayer, Database, RateLimit, RateLimitLayer, ReadOnly, Subject, TraceLayer, col};
+use portcullis::{AuditLayer, Database, RateLimit, RateLimitLayer, RateScope, ReadOnly, Subject, TraceLayer, col};
 use rusqlite::OptionalExtension;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
@@ -144,8 +144,8 @@ async fn guarded(dsn: &str, tasks: usize, folder: &std::path::Path) -> Vec<(&'st
         let audit = AuditLayer::to_file(folder.join(format!("audit-{tasks}.jsonl"))).expect("a file");
         let second = Duration::from_secs(1);
         let limits = RateLimitLayer::new([
-            RateLimit::named("per subject").per_subject().quota(100_000_000, second),
-            RateLimit::named("all").global().quota(100_000_000, second),
+            RateLimit::named("per subject").scope(RateScope::Subject).limit(100_000_000, second),
+            RateLimit::named("all").limit(100_000_000, second),
         ]);
         let builder = builder().hook(audit).hook(limits.expect("limits")).hook(TraceLayer::new());
         let db = builder.open_read_only().await.expect("a handle").acting_as(Subject::new("ada").tenant("north"));

@@ -10,8 +10,8 @@ use portcullis::StatementKind::{
     self, Begin, Catalog, Commit, Delete, Explain, Insert, Raw, RawSelect, Rollback, Select, Update,
 };
 use portcullis::{
-    AuditLayer, Database, DatabaseBuilder, Dialect, Error, ErrorKind, Hook, Outcome, QueryContext, RateLimit,
-    RateLimitLayer, ReadWrite, Result, Statements, Subject, TraceLayer, col,
+    AuditLayer, Database, DatabaseBuilder, Dialect, Error, ErrorKind, Hook, Outcome, QueryContext, RateContext,
+    RateLimit, RateLimitLayer, RateScope, ReadWrite, Result, Subject, TraceLayer, col,
 };
 
 use crate::support::{self, Recorder, Seen, TestDatabase};
@@ -44,7 +44,10 @@ async fn hooks_see_every_kind_of_statement_once_before_and_once_after() {
     support::each(async |test| {
         table_of_two(test).await;
         let recorder = Recorder::default();
-        let limit = RateLimit::named("few").per_subject().only(Statements::Reads).quota(1, Duration::from_secs(3600));
+        let limit = RateLimit::named("few")
+            .scope(RateScope::Subject)
+            .context(RateContext::Read)
+            .limit(1, Duration::from_secs(3600));
         let limits = RateLimitLayer::new([limit]).unwrap();
         let db = builder(test).hook(recorder.clone()).open_read_write().await.unwrap();
         let limited = builder(test).hook(recorder.clone()).hook(limits).open_read_write().await.unwrap();

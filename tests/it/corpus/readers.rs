@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis::{
-    AuditLayer, Clock, Database, ErrorKind, Ident, RateLimit, RateLimitLayer, ReadWrite, Subject, TraceLayer, col, lit,
-    table,
+    AuditLayer, Clock, Database, ErrorKind, Ident, RateLimit, RateLimitLayer, RateScope, ReadWrite, Subject,
+    TraceLayer, col, lit, table,
 };
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -90,7 +90,7 @@ async fn a_column_of_any_taken_name_stands_on_the_head_of_a_table() {
 async fn a_rate_limit_of_any_name_refuses_in_one_line() {
     for payload in payloads().iter().step_by(5) {
         let (clock, _hands) = Clock::manual();
-        let rule = || RateLimit::named(payload.as_str()).per_subject().quota(1, Duration::from_secs(60));
+        let rule = || RateLimit::named(payload.as_str()).scope(RateScope::Subject).limit(1, Duration::from_secs(60));
         let limits = match RateLimitLayer::with_clock([rule()], clock.clone()) {
             Ok(limits) => limits,
             Err(error) => panic!("{payload:?}: {error:?}"),
