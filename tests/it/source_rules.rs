@@ -24,8 +24,9 @@ const STAGES: &[&[&str]] = &[
     &["db"],
 ];
 
-/// Modules that stand outside the order: the crate's front, and the names of the opt-outs, which belong to many stages.
-const OUTSIDE: &[&str] = &["lib", "prelude", "danger", "macros"];
+/// Modules that stand outside the order: the crate's front, the names of the opt-outs, which belong to many stages, and the auditor's
+/// tool, which is a program beside the library.
+const OUTSIDE: &[&str] = &["lib", "prelude", "danger", "macros", "bin"];
 
 /// The modules that turn a chain into text. They know the plan and nothing of the world.
 const PURE: &[&str] = &["expr", "query", "schema", "policy", "compile", "token"];

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::anchor::AuditAnchor;
 use super::chain::{Chain, Hash, Line, from_hex, sha256};
+use super::gzip;
 use super::key::AuditKey;
+use super::line::AuditLine;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Verifies a log: that nothing in it was changed, dropped, moved, inserted or cut off, and how much of that is certain.
@@ -104,6 +106,8 @@ pub enum AuditBreakKind {
     NotAsAnchored,
     /// The log ends before an anchor: records at the end are missing.
     Cut,
+    /// The file is compressed, and its data are not as they were compressed.
+    Damaged,
 }
 
 impl AuditVerifier {
@@ -124,11 +128,12 @@ impl AuditVerifier {
         self
     }
 
-    /// Verifies the files of a log, oldest first.
+    /// Verifies the files of a log, oldest first. Those that are compressed with gzip are read as they are, with feature `compress`.
     ///
     /// # Errors
     ///
-    /// A file can't be read: [`ErrorKind::Io`], code `audit.read`. What is wrong with the log is in the report.
+    /// A file can't be read: [`ErrorKind::Io`], code `audit.read`, or `audit.compressed` for a compressed file without the feature. What is
+    /// wrong with the log is in the report.
     pub fn verify_files<P: AsRef<Path>>(mut self, paths: impl IntoIterator<Item = P>) -> Result<AuditReport> {
         for path in paths {
             let file = File::open(path.as_ref()).map_err(read_error)?;
@@ -146,8 +151,38 @@ impl AuditVerifier {
         if self.report.broken.is_some() {
             return Ok(());
         }
+        self.read_lines(name, file, None)
+    }
+
+    /// Reads one file of the log and shows `each` every line that has a record's form, in the same pass: what a report counts is what
+    /// was verified. Lines from the first break on are shown too, as [not chained](AuditLine::is_chained).
+    ///
+    /// ```
+    /// use portcullis::AuditVerifier;
+    ///
+    /// let mut verifier = AuditVerifier::new();
+    /// let mut intents = 0;
+    /// let log = b"".as_slice();
+    /// verifier.read_each("audit.jsonl", log, |line| intents += u64::from(line.phase() == "intent"))?;
+    /// assert_eq!((intents, verifier.finish().records()), (0, 0));
+    /// # Ok::<(), portcullis::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`AuditVerifier::verify_files`].
+    pub fn read_each(&mut self, name: &str, file: impl Read, mut each: impl FnMut(AuditLine<'_>)) -> Result<()> {
+        self.read_lines(name, file, Some(&mut each))
+    }
+
+    fn read_lines(
+        &mut self,
+        name: &str,
+        file: impl Read,
+        mut each: Option<&mut dyn FnMut(AuditLine<'_>)>,
+    ) -> Result<()> {
         self.report.files = self.report.files.saturating_add(1);
-        let mut file = BufReader::with_capacity(1 << 18, file);
+        let mut file = gzip::lines_of(file).map_err(read_error)?;
         let mut line = Vec::new();
         let mut number: u64 = 0;
         // A line that is no good, until the next one says that it was torn.
@@ -155,36 +190,51 @@ impl AuditVerifier {
         loop {
             line.clear();
             // Longer lines are not written.
-            (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(read_error)?;
-            if line.is_empty() {
+            let read = (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut line);
+            number = number.saturating_add(1);
+            let damaged = match read {
+                Ok(_) => false,
+                Err(error) if gzip::is_damage(&error) => true,
+                Err(error) => return Err(read_error(error)),
+            };
+            if damaged && suspect.is_none() && self.report.broken.is_none() {
+                let hash = Hash::default();
+                suspect = Some(Suspect { kind: AuditBreakKind::Damaged, line: number, bytes: 0, hash });
+            }
+            if damaged || line.is_empty() {
                 break;
             }
-            number = number.saturating_add(1);
             let text = line.strip_suffix(b"\n");
             let ended = text.is_some();
             let text = text.unwrap_or(&line);
             let parsed = Line::parse(text).filter(|_| ended);
-            if let Some(suspect) = &suspect {
-                let explained = parsed.is_some_and(|line| self.is_recovery(&line, suspect));
-                if !explained {
-                    break;
+            if let Some(broken) = suspect.take() {
+                if parsed.is_some_and(|line| self.is_recovery(&line, &broken)) {
+                    self.report.torn_lines = self.report.torn_lines.saturating_add(1);
+                } else {
+                    self.break_off(name, &broken);
                 }
-                self.report.torn_lines = self.report.torn_lines.saturating_add(1);
             }
-            suspect = match self.check(parsed) {
-                Ok(()) => None,
-                Err(kind) => {
-                    let kind = if ended { kind } else { AuditBreakKind::Torn };
-                    Some(Suspect { kind, line: number, bytes: text.len() as u64, hash: sha256(text) })
-                }
-            };
+            let checked = if self.report.broken.is_none() { Some(self.check(parsed)) } else { None };
+            if let (Some(each), Some(parsed)) = (each.as_mut(), parsed) {
+                each(AuditLine::new(text, parsed, number, checked == Some(Ok(()))));
+            }
+            if let Some(Err(kind)) = checked {
+                let kind = if ended { kind } else { AuditBreakKind::Torn };
+                suspect = Some(Suspect { kind, line: number, bytes: text.len() as u64, hash: sha256(text) });
+            } else if checked.is_none() && each.is_none() {
+                break;
+            }
         }
         if let Some(suspect) = suspect {
-            let seq = self.chain.seq.saturating_add(1);
-            self.report.broken =
-                Some(AuditBreak { kind: suspect.kind, file: name.to_owned(), line: suspect.line, seq });
+            self.break_off(name, &suspect);
         }
         Ok(())
+    }
+
+    fn break_off(&mut self, name: &str, suspect: &Suspect) {
+        let seq = self.chain.seq.saturating_add(1);
+        self.report.broken = Some(AuditBreak { kind: suspect.kind, file: name.to_owned(), line: suspect.line, seq });
     }
 
     /// The report on what was read.
@@ -432,6 +482,7 @@ impl fmt::Display for AuditBreak {
             }
             AuditBreakKind::NotAsAnchored => "not the record that the anchor was made of",
             AuditBreakKind::Cut => "the log ends before an anchor",
+            AuditBreakKind::Damaged => "compressed data that are damaged",
         };
         write!(f, "{what}, where record {} should be", self.seq)?;
         if self.line > 0 {
@@ -442,5 +493,9 @@ impl fmt::Display for AuditBreak {
 }
 
 fn read_error(cause: io::Error) -> Error {
+    if cause.kind() == io::ErrorKind::Unsupported {
+        let message = "an audit file is compressed; it is read with the crate's feature `compress`";
+        return Error::new(ErrorKind::Io, "audit.compressed", message);
+    }
     Error::new(ErrorKind::Io, "audit.read", "an audit file can't be read").with_source(io::Error::from(cause.kind()))
 }
