@@ -14,8 +14,10 @@ impl Folder<'_> {
         sets: &[Vec<usize>],
         aggregates: &[(ColumnId, Rx)],
     ) -> Result<Block> {
-        if self.caps.grouping_sets {
-            return self.all_sets(input, keys, sets, aggregates);
+        if self.caps.grouping_sets
+            && let Some(block) = self.all_sets(input, keys, sets, aggregates)?
+        {
+            return Ok(block);
         }
         let shown = aggregates.iter().find(|(_, rx)| has_aggregate(rx)).map(|(id, _)| *id);
         let mut arms = Vec::with_capacity(sets.len());
@@ -43,13 +45,21 @@ impl Folder<'_> {
         keys: &[(ColumnId, ColumnId)],
         sets: &[Vec<usize>],
         aggregates: &[(ColumnId, Rx)],
-    ) -> Result<Block> {
+    ) -> Result<Option<Block>> {
         let mut block = self.fold(input)?;
         let mut group = self.keys_of(&block, keys)?;
         // A computed key is computed before, so that no part of another expression is taken for it.
         if !block.plain() || !group.iter().all(|rx| matches!(rx.kind(), RxKind::Source { .. })) {
             block = self.wrap(block)?;
             group = self.keys_of(&block, keys)?;
+        }
+        // A column that is two keys has one name, and so would be NULL as both or as none.
+        let mut seen = std::collections::HashSet::new();
+        if !group
+            .iter()
+            .all(|rx| matches!(rx.kind(), RxKind::Source { source, column } if seen.insert((*source, *column))))
+        {
+            return Ok(None);
         }
         block.order.clear();
         let mut env = Vec::with_capacity(keys.len() + aggregates.len());
@@ -63,7 +73,7 @@ impl Folder<'_> {
         block.group = Some(group);
         block.sets = Some(sets.to_vec());
         block.env = env;
-        Ok(block)
+        Ok(Some(block))
     }
 
     /// What a block of one row for all rows gives: nothing but which keys it sums over.

@@ -138,6 +138,17 @@ impl Block {
         self.env.iter().any(|(_, rx)| rx.windowed()) || self.order.iter().any(|(rx, _)| rx.windowed())
     }
 
+    /// Groups by several sets of keys. SQL: PostgreSQL to version 17 takes keys that a condition makes equal for equal in what follows
+    /// them in the same SELECT, as ORDER BY, also in the rows in which one of them is NULL; so nothing does.
+    fn summed(&self) -> bool {
+        self.sets.is_some()
+    }
+
+    /// A window looks at the groups of the block itself.
+    pub(in crate::compile) fn windows_over_groups(&self) -> bool {
+        self.group.is_some() && self.windowed()
+    }
+
     /// Aggregated over all rows: one row, whatever comes in.
     fn one_group(&self) -> bool {
         self.group.as_ref().is_some_and(Vec::is_empty)
@@ -300,7 +311,8 @@ impl<'a> Folder<'a> {
                 let mut block = self.fold(input)?;
                 // A column that a subquery computes is not computed twice.
                 let twice = !self.facts.subplans.is_empty() && block.asks_for(condition);
-                if block.limited() || block.windowed() || twice || self.must_see_columns(&block, condition) {
+                let kept = block.limited() || block.windowed() || block.summed();
+                if kept || twice || self.must_see_columns(&block, condition) {
                     block = self.wrap(block)?;
                 }
                 let condition = self.rewrite(&block, condition)?;
@@ -316,6 +328,7 @@ impl<'a> Folder<'a> {
                 // A window looks at the rows that are left.
                 let cut = block.limited()
                     || block.distinct.is_some()
+                    || block.summed()
                     || (!self.caps.subqueries_see_results && block.env.iter().any(|(_, rx)| has_subquery(rx)));
                 let windows = cut && defined.iter().any(|(_, rx)| rx.windowed());
                 if windows || defined.iter().any(|(_, rx)| self.must_see_columns(&block, rx)) {
@@ -355,7 +368,7 @@ impl<'a> Folder<'a> {
                         distinct_hides |= !rx.is_some_and(|rx| matches!(rx.kind(), RxKind::Source { .. }));
                     }
                 }
-                if block.limited() || distinct_hides {
+                if block.limited() || block.summed() || distinct_hides {
                     block = self.wrap(block)?;
                 }
                 let earlier = std::mem::take(&mut block.order);
@@ -387,8 +400,8 @@ impl<'a> Folder<'a> {
             NodeKind::Explode(input, explosion) => self.explode(input, explosion),
             NodeKind::Distinct(input, columns) => {
                 let mut block = self.fold(input)?;
-                if block.limited() || block.windowed() || block.distinct.as_ref().is_some_and(|known| known != columns)
-                {
+                let kept = block.limited() || block.windowed() || block.summed();
+                if kept || block.distinct.as_ref().is_some_and(|known| known != columns) {
                     block = self.wrap(block)?;
                 }
                 block.order.clear();
@@ -511,7 +524,9 @@ impl<'a> Folder<'a> {
         // where placeholders have no numbers, no server can. There a computed key is a column of a block of its own.
         let plain = |rx: &Rx| matches!(rx.kind(), RxKind::Source { .. });
         // SQL: PostgreSQL refuses TRUE, FALSE and NULL as keys, and elsewhere a constant may be a column's position.
+        // SQL: MariaDB's ONLY_FULL_GROUP_BY takes some subqueries within an aggregate for aggregates of the block around them.
         let asked = rewritten.iter().any(has_subquery)
+            || (!self.caps.subqueries_see_results && aggregates.iter().any(|(_, rx)| block.asks_for(rx)))
             || (!rewritten.iter().all(plain) && aggregates.iter().any(|(_, rx)| self.is_correlated(rx)));
         if asked || rewritten.iter().any(is_constant) || (!self.caps.sees_repeated_keys && !rewritten.iter().all(plain))
         {

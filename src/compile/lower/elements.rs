@@ -9,6 +9,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::ident::Ident;
 use crate::schema::{ElementOf, ElementPart};
+use crate::types::{Family, SqlType};
 
 // SQL: PostgreSQL manual, 9.16 (jsonb), 9.19 (unnest), 9.25 (generate_series): a column of a function in FROM is called as the
 // function's alias is, but for that of jsonb_array_elements, which is called `value`.
@@ -60,7 +61,13 @@ impl Lowering<'_> {
         self.template(template, vec![json])
     }
 
-    pub(super) fn exploded_element(&mut self, source: usize, of: ElementOf, part: ElementPart) -> Result<Expr> {
+    pub(super) fn exploded_element(
+        &mut self,
+        source: usize,
+        of: ElementOf,
+        part: ElementPart,
+        sql_type: Option<SqlType>,
+    ) -> Result<Expr> {
         let missing = || Error::internal("lower.element");
         let found = self.folder.sources.get(source).ok_or_else(missing)?;
         let alias = found.alias.clone();
@@ -80,7 +87,9 @@ impl Lowering<'_> {
         if dialect != Dialect::Postgres {
             let value = named("value")?;
             return match (of, dialect) {
-                (ElementOf::Array, _) => Err(Error::internal("lower.array")),
+                // A list that was aggregated is JSON here.
+                (ElementOf::Array, Dialect::Sqlite) => Ok(value),
+                (ElementOf::Array, _) => self.template(listed_element(sql_type), vec![value]),
                 // SQL: `value` is what SQLite makes of a number or a boolean; `->` gives the JSON.
                 (ElementOf::Json, Dialect::Sqlite) => {
                     self.template("({0} -> {1})", vec![named("json")?, named("key")?])
@@ -101,5 +110,19 @@ impl Lowering<'_> {
             (ElementOf::Json, None) => named("value"),
             (ElementOf::Json, Some(array)) => self.template("(CAST({0} AS jsonb) -> ({1} - 1))", vec![array, itself]),
         }
+    }
+}
+
+/// How MySQL and MariaDB read an element, of a list that `array_agg` made, as what went into it.
+fn listed_element(sql_type: Option<SqlType>) -> &'static str {
+    match sql_type {
+        Some(SqlType::Decimal(_)) => "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN CAST({0} AS DECIMAL(65, 30)) END",
+        Some(float) if float.is_float() => "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN CAST({0} AS DOUBLE) END",
+        Some(number) if number.family() == Family::Number => {
+            "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN CAST({0} AS SIGNED) END"
+        }
+        Some(SqlType::Bool) => "CASE WHEN JSON_TYPE({0}) = 'BOOLEAN' THEN {0} = 'true' END",
+        Some(SqlType::Date) => "CASE WHEN JSON_TYPE({0}) = 'STRING' THEN CAST(JSON_UNQUOTE({0}) AS DATE) END",
+        _ => "CASE WHEN JSON_TYPE({0}) = 'STRING' THEN JSON_UNQUOTE({0}) END",
     }
 }

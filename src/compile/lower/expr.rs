@@ -95,7 +95,7 @@ impl Lowering<'_> {
                 let inner = self.expr(inner, qualify)?;
                 self.collated(inner)
             }
-            RxKind::Element { source, of, part } => self.exploded_element(*source, *of, *part)?,
+            RxKind::Element { source, of, part } => self.exploded_element(*source, *of, *part, rx.sql_type())?,
             RxKind::Subquery { kind, operand, of, negated } => {
                 self.subquery(*kind, operand.as_ref(), *of, *negated, qualify)?
             }

@@ -160,7 +160,13 @@ impl<'a> Lowering<'a> {
         let asks = !self.folder.subqueries.is_empty() && block.has_subquery();
         // Below a subquery's own block a name could still mean a column around it, where not all names are known.
         let asked = std::mem::take(&mut self.asked) || (self.nested > 0 && self.folder.sees_around());
-        let qualify = asked || block.sources.len() > 1 || asks || self.alias_hides_column(block);
+        // SQL: MariaDB takes a column in a window's ORDER BY for ambiguous where groups of a derived table are looked at.
+        let derived = |place: &usize| {
+            self.folder.sources.get(*place).is_some_and(|source| !matches!(source.kind, SourceKind::Table(_)))
+        };
+        let ambiguous =
+            self.target.dialect.is_mysql_family() && block.windows_over_groups() && block.sources.iter().any(derived);
+        let qualify = asked || block.sources.len() > 1 || asks || ambiguous || self.alias_hides_column(block);
         let mut statement = Query::select();
         let named = std::mem::take(&mut self.named) && qualify;
         self.projection(block, qualify, named, &mut statement)?;

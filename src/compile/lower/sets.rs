@@ -85,6 +85,7 @@ impl Lowering<'_> {
 
     /// `ROW_NUMBER()` of a row among those that equal it.
     pub(super) fn row_number(&mut self, block: &Block, qualify: bool) -> Result<Expr> {
+        self.windows = true;
         let Projection::Columns(columns) = &block.projection else { return Err(Error::internal("lower.numbered")) };
         let mut operands = Vec::with_capacity(columns.len());
         for (_, _, rx) in columns {

@@ -1,6 +1,6 @@
 //! The MySQL and MariaDB driver, over one connection of sqlx.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sqlx::mysql::{MySql, MySqlConnection};
 use sqlx::{AssertSqlSafe, Column, Connection as _, Executor, Row, SqlSafeStr, SqlStr, Statement as _};
 
 use super::mysql_bind::{self, ParameterTypes};
-use super::mysql_error::ends_transaction;
+use super::mysql_error::{ends_transaction, loses_names};
 use super::sqlx_error::{breaks_session, from_sqlx};
 use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
 use super::{
@@ -29,6 +29,8 @@ pub(crate) struct MySqlSession {
     types: ParameterTypes,
     /// The bind types that each prepared text was first run with.
     first_types: HashMap<Arc<str>, Vec<SqlType>>,
+    /// Texts that the server can't run a second time without preparing them again.
+    once: HashSet<Arc<str>>,
     state: State,
     transaction: Transaction,
     /// The session's own deadline, to go back to after a transaction that had another.
@@ -97,6 +99,7 @@ impl MySqlSession {
             server,
             types,
             first_types: HashMap::new(),
+            once: HashSet::new(),
             state: State::Ready,
             transaction: Transaction::None,
             statement_timeout: session.statement_timeout,
@@ -112,9 +115,24 @@ impl MySqlSession {
         let expected = statement.columns.as_deref();
         let text = text_of(&statement.sql);
         self.state = State::Busy;
-        let cached = statement.cached && self.types_fit(statement).await?;
+        let ran_before = self.first_types.contains_key(&statement.sql);
+        let mut cached = statement.cached && !self.once.contains(&statement.sql) && self.types_fit(statement).await?;
         let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(cached);
-        let (layout, done) = match pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await {
+        let mut pumped = pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await;
+        // SQL: MariaDB 10.11, running a prepared text again, can lose the names of a derived table with a subquery. Names are looked
+        // up before anything is done, so the text may be prepared anew and run.
+        if let Err(Failure::Wire(error)) = &pumped
+            && cached
+            && ran_before
+            && number_of(error).is_some_and(loses_names)
+        {
+            self.once.insert(Arc::clone(&statement.sql));
+            cached = false;
+            let arguments = mysql_bind::arguments(&statement.binds, &self.types, self.server.dialect)?;
+            let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(false);
+            pumped = pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await;
+        }
+        let (layout, done) = match pumped {
             Ok(finished) => finished,
             Err(failure) => return Err(self.failed(failure)),
         };
@@ -138,15 +156,13 @@ impl MySqlSession {
     /// decimal that follows a double is rounded to one without a word. Placeholders have no types here, so a text that comes
     /// with other types than before is prepared for this run only.
     async fn types_fit(&mut self, statement: &Statement) -> Result<bool> {
-        if statement.binds.is_empty() {
-            return Ok(true);
-        }
         let types = statement.binds.iter().map(|bind| bind.sql_type);
         if let Some(first) = self.first_types.get(&statement.sql) {
             return Ok(types.eq(first.iter().copied()));
         }
         if self.first_types.len() >= KNOWN_TEXTS {
             self.first_types.clear();
+            self.once.clear();
             // What is forgotten here must not be remembered there.
             if let Err(error) = self.connection.clear_cached_statements().await {
                 return Err(self.failed(Failure::Wire(error)));
@@ -238,11 +254,7 @@ impl MySqlSession {
         match failure {
             Failure::Wire(error) => {
                 self.state = if breaks_session(&error) { State::Broken } else { State::Ready };
-                if self.transaction == Transaction::Open
-                    && let sqlx::Error::Database(error) = &error
-                    && let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
-                    && ends_transaction(error.number())
-                {
+                if self.transaction == Transaction::Open && number_of(&error).is_some_and(ends_transaction) {
                     self.transaction = Transaction::Lost;
                 }
                 from_sqlx(error, self.server.dialect)
@@ -253,6 +265,11 @@ impl MySqlSession {
             }
         }
     }
+}
+
+fn number_of(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?;
+    Some(error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?.number())
 }
 
 /// The one line that takes a statement's text. It was compiled with placeholders only, is a caller's static raw SQL, or names a

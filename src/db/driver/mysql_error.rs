@@ -37,6 +37,11 @@ pub(super) fn ends_transaction(number: u16) -> bool {
     matches!(number, 1020 | 1213 | 1614)
 }
 
+/// Whether a name that the server found when it prepared the text is one that it does not find now: unknown, ambiguous, not grouped.
+pub(super) fn loses_names(number: u16) -> bool {
+    matches!(number, 1052 | 1054 | 1055 | 1140 | 1247)
+}
+
 fn classify(number: u16, sqlstate: Option<&str>, message: &str) -> Refusal {
     match number {
         1022 | 1062 | 1169 | 1586 | 1859 => Refusal::Unique,

@@ -75,6 +75,57 @@ fn columns(list: &[(&str, Ty)]) -> Vec<(String, Ty)> {
     list.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect()
 }
 
+/// The tables of a few cases: what they are called, and what is in them.
+#[derive(Debug)]
+pub struct World {
+    pub facts_table: String,
+    pub sides_table: String,
+    pub facts: Relation,
+    pub sides: Relation,
+}
+
+impl World {
+    /// The tables whose columns the named cases use.
+    pub fn first() -> World {
+        World { facts_table: "facts".to_owned(), sides_table: "sides".to_owned(), facts: facts(), sides: sides() }
+    }
+
+    /// Tables of other names, columns, types, sizes and values, made from the number.
+    pub fn random(number: u64) -> World {
+        let mut dice = Dice::new(number.wrapping_add(1 << 42));
+        let mut names = ["a", "B", "order", "x y", "é", "select", "t", "%s", "facts", "n-1", "c_1", "ID2"].to_vec();
+        let mut columns = vec![("id".to_owned(), Ty::Int)];
+        for _ in 0..1 + dice.roll(7) {
+            let name = names.remove(dice.roll(names.len()));
+            columns.push((name.to_owned(), *dice.pick(&[Ty::Int, Ty::Int, Ty::Float, Ty::Text, Ty::Text, Ty::Bool])));
+        }
+        let nulls = *dice.pick(&[2, 4, 9, 1000]);
+        let wide = *dice.pick(&[2, 6, 60]);
+        let count = *dice.pick(&[0, 1, 3, 12, 26, 40]);
+        let value = |dice: &mut Dice, ty: Ty| match ty {
+            _ if dice.one_in(nulls) => V::Null,
+            Ty::Int => V::Int(dice.roll(wide) as i64 - wide as i64 / 2),
+            Ty::Float => V::Float((dice.roll(wide) as f64 - wide as f64 / 2.0) / 4.0),
+            Ty::Text => V::Text(dice.text()),
+            Ty::Bool => V::Bool(dice.one_in(2)),
+        };
+        let row = |dice: &mut Dice, id: i64| {
+            let rest = columns.iter().skip(1).map(|(_, ty)| value(dice, *ty)).collect::<Vec<_>>();
+            [vec![V::Int(id)], rest].concat()
+        };
+        let rows = (1..=count).map(|id| row(&mut dice, id)).collect();
+        let sides = (0..dice.roll(9))
+            .map(|_| vec![value(&mut dice, Ty::Int), value(&mut dice, Ty::Int), value(&mut dice, Ty::Text)])
+            .collect();
+        World {
+            facts_table: format!("facts {number}"),
+            sides_table: format!("sides {number}"),
+            facts: Relation { columns, rows },
+            sides: Relation { columns: sides_columns(), rows: sides },
+        }
+    }
+}
+
 /// The table that most cases start from.
 pub fn facts() -> Relation {
     let mut dice = Dice::new(4242);
@@ -94,7 +145,7 @@ pub fn facts() -> Relation {
 }
 
 /// The table that joins add.
-pub fn sides() -> Relation {
+fn sides() -> Relation {
     let rows = vec![
         vec![V::Int(-2), V::Int(10), V::Text("a".to_owned())],
         vec![V::Int(0), V::Int(20), V::Text("A".to_owned())],
@@ -103,34 +154,48 @@ pub fn sides() -> Relation {
         vec![V::Null, V::Int(50), V::Text("a ".to_owned())],
         vec![V::Int(7), V::Int(10), V::Text("é".to_owned())],
     ];
-    Relation { columns: columns(&[("k", Ty::Int), ("w", Ty::Int), ("t", Ty::Text)]), rows }
+    Relation { columns: sides_columns(), rows }
+}
+
+fn sides_columns() -> Vec<(String, Ty)> {
+    columns(&[("k", Ty::Int), ("w", Ty::Int), ("t", Ty::Text)])
 }
 
 /// Writes both tables into a database, in plain SQL of the test's own.
-pub async fn fill(db: &TestDatabase) {
+pub async fn fill(db: &TestDatabase, world: &World) {
+    let mariadb = db.dialect.name() == "mariadb";
     let text = |value: &V| match value {
         V::Null => "NULL".to_owned(),
         V::Int(it) => it.to_string(),
         V::Float(it) => format!("{it:?}"),
         V::Bool(it) => it.to_string(),
-        V::Text(it) if db.dialect.name() == "mariadb" => format!("'{}'", it.replace('\\', "\\\\").replace('\'', "''")),
+        V::Text(it) if mariadb => format!("'{}'", it.replace('\\', "\\\\").replace('\'', "''")),
         V::Text(it) => format!("'{}'", it.replace('\'', "''")),
     };
-    let insert = |table: &str, relation: &Relation| {
+    let name = |name: &str| if mariadb { format!("`{name}`") } else { format!("\"{name}\"") };
+    let type_of = |ty: Ty, place: usize| match ty {
+        Ty::Int if place == 1 => "integer",
+        Ty::Int => "bigint",
+        Ty::Float => "double precision",
+        Ty::Text if mariadb => "varchar(40) CHARACTER SET utf8mb4",
+        Ty::Text => "varchar(40)",
+        Ty::Bool => "boolean",
+    };
+    let mut statements = Vec::new();
+    for (table, relation) in [(&world.facts_table, &world.facts), (&world.sides_table, &world.sides)] {
+        let column = |(place, (column, ty)): (usize, &(String, Ty))| {
+            let never = if column == "id" { " NOT NULL" } else { "" };
+            format!("{} {}{never}", name(column), type_of(*ty, place))
+        };
+        let columns = relation.columns.iter().enumerate().map(column).collect::<Vec<_>>().join(", ");
+        statements.push(format!("CREATE TABLE {} ({columns})", name(table)));
         let row = |row: &Vec<V>| format!("({})", row.iter().map(text).collect::<Vec<_>>().join(", "));
         let rows = relation.rows.iter().map(row).collect::<Vec<_>>().join(", ");
-        format!("INSERT INTO {table} VALUES {rows}")
-    };
-    let varchar = if db.dialect.name() == "mariadb" { "varchar(40) CHARACTER SET utf8mb4" } else { "varchar(40)" };
-    db.execute_setup(&[
-        &format!(
-            "CREATE TABLE facts (id bigint NOT NULL, a integer, b bigint, x double precision, s {varchar}, f boolean)"
-        ),
-        &format!("CREATE TABLE sides (k integer, w bigint, t {varchar})"),
-        &insert("facts", &facts()),
-        &insert("sides", &sides()),
-    ])
-    .await;
+        if !rows.is_empty() {
+            statements.push(format!("INSERT INTO {} VALUES {rows}", name(table)));
+        }
+    }
+    db.execute_setup(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 /// A small generator of numbers, the same on every machine.

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use portcullis::{Database, Expr, Mode, SqlType, all_of, any_of, case, coalesce, col, lit, not};
+use portcullis::{
+    Database, Expr, Mode, SqlType, all_of, any_of, case, coalesce, col, concat, greatest, least, lit, not,
+};
 
 use super::data::{Dice, Relation, Ty, V, compare, facts};
 
@@ -24,6 +26,8 @@ pub enum Tree {
     Case(Vec<(Tree, Tree)>, Option<Box<Tree>>),
     Coalesce(Vec<Tree>),
     Cast(Box<Tree>, Ty),
+    /// A function by its name; its second and third operands may be values that the call itself holds.
+    Call(&'static str, Vec<Tree>),
 }
 
 /// The case goes beyond the range in which all databases compute exactly, and is left out.
@@ -53,7 +57,13 @@ pub fn random(dice: &mut Dice, ty: Ty, depth: u32, columns: &[(String, Ty)]) -> 
         };
     }
     match ty {
-        Ty::Int => match dice.roll(8) {
+        Ty::Int => match dice.roll(11) {
+            8 => Tree::Call(dice.pick::<&str>(&["abs", "sign"]), vec![*of(dice, Ty::Int)]),
+            9 => Tree::Call("length", vec![*of(dice, Ty::Text)]),
+            10 => {
+                let name = dice.pick::<&str>(&["greatest", "least", "nullif", "bit_and"]);
+                Tree::Call(name, vec![*of(dice, Ty::Int), *of(dice, Ty::Int)])
+            }
             0 => Tree::Negate(of(dice, Ty::Int)),
             1 => {
                 let from = *dice.pick(&[Ty::Bool, Ty::Float, Ty::Int]);
@@ -64,7 +74,8 @@ pub fn random(dice: &mut Dice, ty: Ty, depth: u32, columns: &[(String, Ty)]) -> 
                 Tree::Arithmetic(operation, of(dice, Ty::Int), divisor(operation, *of(dice, Ty::Int)))
             }
         },
-        Ty::Float => match dice.roll(8) {
+        Ty::Float => match dice.roll(9) {
+            8 => Tree::Call(dice.pick::<&str>(&["abs", "floor", "ceil"]), vec![*of(dice, Ty::Float)]),
             0 => Tree::Negate(of(dice, Ty::Float)),
             1 => Tree::Cast(of(dice, Ty::Int), Ty::Float),
             2 | 3 => {
@@ -82,7 +93,16 @@ pub fn random(dice: &mut Dice, ty: Ty, depth: u32, columns: &[(String, Ty)]) -> 
                 Tree::Arithmetic(operation, of(dice, left), divisor(operation, *of(dice, right)))
             }
         },
-        Ty::Text => match dice.roll(3) {
+        Ty::Text => match dice.roll(6) {
+            3 => Tree::Call(dice.pick::<&str>(&["upper", "lower", "trim", "reverse"]), vec![*of(dice, Ty::Text)]),
+            4 => Tree::Call("concat", vec![*of(dice, Ty::Text), *of(dice, Ty::Text)]),
+            5 => match dice.one_in(2) {
+                true => Tree::Call("replace", vec![*of(dice, Ty::Text), *of(dice, Ty::Text), *of(dice, Ty::Text)]),
+                false => {
+                    let from = Tree::Literal(V::Int(1 + dice.roll(3) as i64));
+                    Tree::Call("substring", vec![*of(dice, Ty::Text), from, Tree::Literal(V::Int(dice.roll(3) as i64))])
+                }
+            },
             0 => Tree::Cast(of(dice, Ty::Bool), Ty::Text),
             1 => Tree::Cast(of(dice, Ty::Int), Ty::Text),
             _ => Tree::Coalesce(vec![*of(dice, Ty::Text), Tree::Literal(literal(dice, Ty::Text))]),
@@ -94,7 +114,11 @@ pub fn random(dice: &mut Dice, ty: Ty, depth: u32, columns: &[(String, Ty)]) -> 
                 Ty::Float if dice.one_in(3) => Ty::Int,
                 same => same,
             };
-            match dice.roll(14) {
+            match dice.roll(15) {
+                14 => {
+                    let name = dice.pick::<&str>(&["is_distinct_from", "is_not_distinct_from"]);
+                    Tree::Call(name, vec![*of(dice, ty), *of(dice, other)])
+                }
                 0..4 => Tree::Compare(dice.pick::<&str>(&COMPARISONS), of(dice, ty), of(dice, other)),
                 4 => Tree::All((0..dice.roll(4)).map(|_| *of(dice, Ty::Bool)).collect()),
                 5 => Tree::Any((0..dice.roll(4)).map(|_| *of(dice, Ty::Bool)).collect()),
@@ -175,6 +199,12 @@ pub fn reroll(dice: &mut Dice, tree: &Tree) -> Tree {
         }
         Tree::Coalesce(list) => Tree::Coalesce(each(list)),
         Tree::Cast(inner, ty) => Tree::Cast(Box::new(reroll(dice, inner)), *ty),
+        // What it takes may depend on its values: a length is no negative number.
+        Tree::Call("substring", operands) => {
+            let operands = [vec![reroll(dice, &operands[0])], operands[1..].to_vec()].concat();
+            Tree::Call("substring", operands)
+        }
+        Tree::Call(name, operands) => Tree::Call(name, each(operands)),
     }
 }
 
@@ -276,6 +306,31 @@ pub fn build(tree: &Tree) -> Expr {
             Ty::Text => SqlType::Text,
             Ty::Bool => SqlType::Bool,
         }),
+        Tree::Call(name, operands) => {
+            let operand = |place: usize| build(&operands[place]);
+            let one = operand(0);
+            match *name {
+                "abs" => one.abs(),
+                "sign" => one.sign(),
+                "floor" => one.floor(),
+                "ceil" => one.ceil(),
+                "length" => one.length(),
+                "upper" => one.upper(),
+                "lower" => one.lower(),
+                "trim" => one.trim(),
+                "reverse" => one.reverse(),
+                "greatest" => greatest([one, operand(1)]),
+                "least" => least([one, operand(1)]),
+                "nullif" => one.nullif(operand(1)),
+                "bit_and" => one.bit_and(operand(1)),
+                "concat" => concat([one, operand(1)]),
+                "replace" => one.replace(operand(1), operand(2)),
+                "substring" => one.substring(operand(1), operand(2)),
+                "is_distinct_from" => one.is_distinct_from(operand(1)),
+                "is_not_distinct_from" => one.is_not_distinct_from(operand(1)),
+                other => panic!("no function {other}"),
+            }
+        }
     }
 }
 
@@ -356,6 +411,48 @@ pub fn evaluate(tree: &Tree, columns: &[(String, Ty)], row: &[V]) -> Result<V, S
             (V::Int(it), Ty::Bool) => V::Bool(it != 0),
             (other, ty) => panic!("{other:?} to {ty:?}"),
         },
+        Tree::Call(name, operands) => {
+            let operands = operands.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+            let distinct = |one: &V, other: &V| match (one, other) {
+                (V::Null, V::Null) => false,
+                (V::Null, _) | (_, V::Null) => true,
+                (one, other) => compare(one, other) != Ordering::Equal,
+            };
+            match *name {
+                "is_distinct_from" => V::Bool(distinct(&operands[0], &operands[1])),
+                "is_not_distinct_from" => V::Bool(!distinct(&operands[0], &operands[1])),
+                "nullif" if comparison("=", &operands[0], &operands[1]) == Some(true) => V::Null,
+                "nullif" => operands[0].clone(),
+                _ if operands.contains(&V::Null) => V::Null,
+                name => call(name, &operands)?,
+            }
+        }
+    })
+}
+
+/// A function of values that are not NULL.
+fn call(name: &str, operands: &[V]) -> Result<V, Skip> {
+    Ok(match (name, operands) {
+        ("abs", [V::Int(it)]) => V::Int(it.abs()),
+        ("sign", [V::Int(it)]) => V::Int(it.signum()),
+        ("abs", [V::Float(it)]) => V::Float(it.abs()),
+        ("floor", [V::Float(it)]) => V::Float(it.floor()),
+        ("ceil", [V::Float(it)]) => V::Float(it.ceil()),
+        ("length", [V::Text(it)]) => V::Int(it.chars().count() as i64),
+        ("upper", [V::Text(it)]) => V::Text(it.to_uppercase()),
+        ("lower", [V::Text(it)]) => V::Text(it.to_lowercase()),
+        ("trim", [V::Text(it)]) => V::Text(it.trim_matches(' ').to_owned()),
+        ("reverse", [V::Text(it)]) => V::Text(it.chars().rev().collect()),
+        ("greatest", [V::Int(one), V::Int(other)]) => V::Int(*one.max(other)),
+        ("least", [V::Int(one), V::Int(other)]) => V::Int(*one.min(other)),
+        ("bit_and", [V::Int(one), V::Int(other)]) => V::Int(one & other),
+        ("concat", [V::Text(one), V::Text(other)]) => V::Text(format!("{one}{other}")),
+        ("replace", [V::Text(text), V::Text(from), V::Text(_)]) if from.is_empty() => V::Text(text.clone()),
+        ("replace", [V::Text(text), V::Text(from), V::Text(to)]) => V::Text(text.replace(from.as_str(), to)),
+        ("substring", [V::Text(text), V::Int(from), V::Int(length)]) => {
+            V::Text(text.chars().skip(*from as usize - 1).take(*length as usize).collect())
+        }
+        (name, operands) => panic!("{name} of {operands:?}"),
     })
 }
 
