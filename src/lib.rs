@@ -64,10 +64,11 @@ pub use crate::hook::{
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    ByName, DeclaredColumn, DeclaredTable, Delete, Elements, Frame, GroupKeys, GroupedFrame, GroupingSets, Insert,
-    IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, PivotedFrame,
-    Projections, RawSql, Recursive, SetMember, TableName, Update, cube, elements, exists, grouping_sets, in_schema,
-    not_exists, on, recursive, rollup, scalar, table, using, values,
+    ByName, ColumnDefinition, CreateTable, DeclaredColumn, DeclaredTable, Delete, DropTable, Elements, ForeignKey,
+    Frame, GroupKeys, GroupedFrame, GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow,
+    IntoSortKeys, IntoTable, JoinOn, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction, SetMember,
+    TableName, Truncate, Update, column, cube, elements, exists, foreign_key, grouping_sets, in_schema, not_exists, on,
+    recursive, rollup, scalar, table, using, values,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, Schema, TableSchema};

@@ -59,6 +59,8 @@ pub(crate) struct CompiledQuery {
 #[derive(Clone, PartialEq)]
 pub(crate) struct Shape {
     sql: Arc<str>,
+    /// The text as hooks see it, where that is another: with a question mark for each value that had to be written into it.
+    shown: Option<Arc<str>>,
     columns: Option<Arc<[ResultColumn]>>,
     kind: StatementKind,
     tables: Arc<[TableAccess]>,
@@ -123,6 +125,11 @@ impl Reusable {
 impl CompiledQuery {
     pub(crate) fn sql(&self) -> &Arc<str> {
         &self.shape.sql
+    }
+
+    /// The text for hooks: without a value, whatever the statement is.
+    pub(crate) fn shown(&self) -> &Arc<str> {
+        self.shape.shown.as_ref().unwrap_or(&self.shape.sql)
     }
 
     pub(crate) fn into_shape(self) -> Arc<Shape> {
@@ -206,6 +213,19 @@ impl CompiledQuery {
     }
 }
 
+/// The text with a question mark in place of each value.
+fn without_values(sql: &str, literals: &[std::ops::Range<usize>]) -> Arc<str> {
+    let mut shown = String::with_capacity(sql.len());
+    let mut end = 0;
+    for range in literals {
+        shown.push_str(sql.get(end..range.start).unwrap_or_default());
+        shown.push('?');
+        end = range.end;
+    }
+    shown.push_str(sql.get(end..).unwrap_or_default());
+    shown.into()
+}
+
 fn fingerprint(sql: &str) -> u64 {
     sql.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -252,6 +272,10 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
             let block = folder.target(*scan)?;
             Lowering::new(target, folder, binds).delete(table, &block, condition.as_ref())?
         }
+        Body::Ddl(ddl) => {
+            let folder = Folder::new(&facts, Capabilities::of(target.dialect));
+            Lowering::new(target, folder, binds).ddl(ddl)?
+        }
         Body::Raw(statement) => lower::raw(target, binds, statement)?,
     };
     finish(rendered, target, facts, columns, max_affected)
@@ -264,11 +288,17 @@ fn finish(
     columns: Option<Arc<[ResultColumn]>>,
     max_affected: Option<u64>,
 ) -> Result<CompiledQuery> {
-    let Rendered { sql, binds, origins, skip, once } = rendered;
-    verify::verify(&sql, target.dialect, binds.len(), &skip)?;
+    let Rendered { sql, binds, origins, skip, once, literals } = rendered;
+    if facts.kind.is_ddl() {
+        verify::verify_written(&sql, target.dialect, binds.len(), &skip, &literals)?;
+    } else {
+        verify::verify(&sql, target.dialect, binds.len(), &skip)?;
+    }
+    let shown = (!literals.is_empty()).then(|| without_values(&sql, &literals));
     let shape = Shape {
-        fingerprint: fingerprint(&sql),
+        fingerprint: fingerprint(shown.as_deref().unwrap_or(&sql)),
         sql: sql.into(),
+        shown,
         columns,
         kind: facts.kind,
         locks: facts.lock.is_some(),

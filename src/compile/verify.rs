@@ -86,18 +86,90 @@ fn class(byte: u8) -> Class {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Refused)
 }
 
+/// Checks the text of a statement that can't bind: as [`verify`] does, but each of the byte ranges `literals`, in order, holds one
+/// literal of the forms that [`is_literal`] knows, and touches no word.
+pub(crate) fn verify_written(
+    sql: &str,
+    dialect: Dialect,
+    binds: usize,
+    skip: &[Range<usize>],
+    literals: &[Range<usize>],
+) -> Result<()> {
+    let mut scan = Scan::new(sql, dialect, binds);
+    let mut skip = skip.iter().peekable();
+    for literal in literals {
+        while let Some(range) = skip.next_if(|range| range.start < literal.start) {
+            scan.walk(range.start)?;
+            scan.fragment(sql, range)?;
+        }
+        scan.walk(literal.start)?;
+        scan.literal(sql, literal)?;
+    }
+    for range in skip {
+        scan.walk(range.start)?;
+        scan.fragment(sql, range)?;
+    }
+    scan.walk(sql.len())?;
+    scan.binds.finish(dialect)
+}
+
+/// Whether the text is one literal in a form that this crate writes, and that ends where it ends whatever the modes of the server:
+/// a number, or a text in quotes without any sign that could end or escape it; with escapes by code point on PostgreSQL, in
+/// hexadecimal digits on MySQL, MariaDB and SQLite, and with doubled quotes on SQLite.
+pub(crate) fn is_literal(text: &str, dialect: Dialect) -> bool {
+    let inside = |prefix: &str| text.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('\''));
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\'' && byte != b'\\';
+    if let Some(inner) = inside("'") {
+        return match dialect {
+            Dialect::Sqlite => !inner.contains('\0') && !inner.replace("''", "").contains('\''),
+            _ => inner.bytes().all(plain),
+        };
+    }
+    if let Some(inner) = inside("X'") {
+        return dialect != Dialect::Postgres && inner.len() % 2 == 0 && inner.bytes().all(|it| it.is_ascii_hexdigit());
+    }
+    if let Some(inner) = inside("E'") {
+        return dialect == Dialect::Postgres && is_escaped(inner.as_bytes(), plain);
+    }
+    is_number(text)
+}
+
+/// Plain signs, `\uXXXX` and `\UXXXXXXXX`; none of them U+0000.
+fn is_escaped(mut rest: &[u8], plain: impl Fn(u8) -> bool) -> bool {
+    loop {
+        let digits = match rest {
+            [] => return true,
+            [b'\\', b'u', ..] => 4,
+            [b'\\', b'U', ..] => 8,
+            [byte, after @ ..] if plain(*byte) => {
+                rest = after;
+                continue;
+            }
+            _ => return false,
+        };
+        let Some(code) = rest.get(2..2 + digits) else { return false };
+        if !code.iter().all(u8::is_ascii_hexdigit) || code.iter().all(|digit| *digit == b'0') {
+            return false;
+        }
+        rest = rest.get(2 + digits..).unwrap_or_default();
+    }
+}
+
+/// `-12.5e-3`: digits, with a point among them and an exponent if need be.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = |text: &str| digits(text.strip_prefix('-').unwrap_or(text));
+    let (number, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    unsigned(whole) && digits(fraction) && unsigned(exponent)
+}
+
 /// Checks the text that the builder compiled: one statement, no comment, no literal, and exactly the placeholders `1..=binds`.
 ///
 /// `skip` holds the byte ranges of raw fragments, in order, each already split by
 /// [`named_parameters`](crate::token::named_parameters): in them only placeholders are counted.
 pub(crate) fn verify(sql: &str, dialect: Dialect, binds: usize, skip: &[Range<usize>]) -> Result<()> {
-    let mut scan = Scan {
-        bytes: sql.as_bytes(),
-        dialect,
-        position: 0,
-        word: 0..0,
-        binds: Binds { total: binds, counted: 0, first: 0, rest: Vec::new() },
-    };
+    let mut scan = Scan::new(sql, dialect, binds);
     for range in skip {
         scan.walk(range.start)?;
         scan.fragment(sql, range)?;
@@ -157,7 +229,36 @@ struct Scan<'a> {
     binds: Binds,
 }
 
+impl<'a> Scan<'a> {
+    fn new(sql: &'a str, dialect: Dialect, binds: usize) -> Scan<'a> {
+        Scan {
+            bytes: sql.as_bytes(),
+            dialect,
+            position: 0,
+            word: 0..0,
+            binds: Binds { total: binds, counted: 0, first: 0, rest: Vec::new() },
+        }
+    }
+}
+
 impl Scan<'_> {
+    /// A literal that the compiler says it wrote.
+    fn literal(&mut self, sql: &str, range: &Range<usize>) -> Result<()> {
+        let touches = |position: Option<usize>| {
+            position
+                .is_some_and(|position| is_word(self.at(position)) || matches!(self.at(position), b'\'' | b'"' | b'`'))
+        };
+        let free = !touches(range.start.checked_sub(1)) && !touches(Some(range.end));
+        match sql.get(range.clone()) {
+            Some(text) if free && is_literal(text, self.dialect) => {
+                self.position = range.end;
+                self.word = 0..0;
+                Ok(())
+            }
+            _ => refuse("verify.literal", "compiled text holds a literal in a form that it must not have"),
+        }
+    }
+
     /// Reads from the current position to `end` exactly.
     fn walk(&mut self, end: usize) -> Result<()> {
         if end < self.position || end > self.bytes.len() {
@@ -387,6 +488,62 @@ mod tests {
         let mysql = "SELECT `a` FROM (select '?', \"?\" from t where b = ?) AS `r` WHERE `a` = ?";
         let range = mysql.find("select").unwrap()..mysql.find(") AS").unwrap();
         assert!(verify(mysql, Dialect::MySql, 2, &[range]).is_ok());
+    }
+
+    #[test]
+    fn a_written_value_has_one_of_the_forms_and_stands_where_it_is_said_to() {
+        let check = |sql: &str, literal: &str, dialect: Dialect| {
+            let start = sql.rfind(literal).unwrap();
+            let range = start..start + literal.len();
+            verify_written(sql, dialect, 0, &[], std::slice::from_ref(&range))
+        };
+        for (dialects, literal) in [
+            (&ALL[..], "7"),
+            (&ALL, "-12.5e-3"),
+            (&ALL, "'a; -- b'"),
+            (&ALL[..1], "E'a\\u0027\\U0001f600'"),
+            (&ALL[1..], "X'00ff'"),
+            (&ALL[3..], "'it''s \\ é'"),
+        ] {
+            for dialect in dialects {
+                let sql = format!("CREATE TABLE t (a DEFAULT ({literal}))");
+                check(&sql, literal, *dialect).unwrap();
+                // Undeclared, or beside a word, it is a literal like any other.
+                assert_eq!(verify_written(&sql, *dialect, 0, &[], &[]).unwrap_err().code(), "verify.literal");
+                let touching = format!("CREATE TABLE t (a DEFAULT (N{literal}))");
+                assert!(check(&touching, literal, *dialect).is_err(), "{touching}");
+                let touching = format!("CREATE TABLE t (a DEFAULT ({literal}x))");
+                assert!(check(&touching, literal, *dialect).is_err(), "{touching}");
+            }
+        }
+        for (dialects, literal) in [
+            (&ALL[..], "'a' || 'b'"),
+            (&ALL, "'it's'"),
+            (&ALL, "'"),
+            (&ALL, "1; DROP TABLE t"),
+            (&ALL, "0x10"),
+            (&ALL, "1--"),
+            (&ALL[..3], "'it''s'"),
+            (&ALL[..3], "'a\\'"),
+            (&ALL[..3], "'é'"),
+            (&ALL[..1], "E'\\''"),
+            (&ALL[..1], "E'\\u00'"),
+            (&ALL[..1], "E'\\u0000'"),
+            (&ALL[..1], "E'\\x41'"),
+            (&ALL[1..], "X'0'"),
+            (&ALL[1..], "X'0g'"),
+            (&ALL[1..], "E'a'"),
+            (&ALL[3..], "'a'''b'"),
+        ] {
+            for dialect in dialects {
+                let sql = format!("CREATE TABLE t (a DEFAULT ({literal}))");
+                assert_eq!(
+                    check(&sql, literal, *dialect).unwrap_err().code(),
+                    "verify.literal",
+                    "{dialect}: {literal}"
+                );
+            }
+        }
     }
 
     fn is_word_sign(character: char) -> bool {

@@ -58,6 +58,7 @@ pub struct DatabaseBuilder {
     hooks: Vec<BoxedHook>,
     schema: Schema,
     shapes: usize,
+    ddl: bool,
 }
 
 impl DatabaseBuilder {
@@ -76,6 +77,7 @@ impl DatabaseBuilder {
             hooks: Vec::new(),
             schema: Schema::default(),
             shapes: DEFAULT_SHAPES,
+            ddl: true,
         }
     }
 
@@ -161,6 +163,17 @@ impl DatabaseBuilder {
         self
     }
 
+    /// Takes from the handle the right to make, change, empty and remove tables: such a verb, and raw SQL that begins with anything
+    /// but a word for reading or writing rows, is refused with [`ErrorKind::Policy`] before it is sent. What a function or a trigger
+    /// of the database does is not seen here, so give the role no such right either.
+    ///
+    /// A read-write handle has the right if this is not said: it can delete every row anyway, and each of these verbs names its
+    /// table and does nothing by accident. A read-only handle never has it.
+    pub fn without_ddl(mut self) -> DatabaseBuilder {
+        self.ddl = false;
+        self
+    }
+
     /// Opens a read-only handle. One session is opened at once, so that a wrong setting shows here.
     ///
     /// # Errors
@@ -200,6 +213,7 @@ impl DatabaseBuilder {
             idle_timeout: self.idle_timeout,
             max_lifetime: self.max_lifetime,
             broken: Mutex::default(),
+            generation: AtomicU64::new(0),
         };
         let timeouts = Timeouts {
             wait: Some(self.acquire_timeout),
@@ -222,7 +236,7 @@ impl DatabaseBuilder {
             place: server_place(&self.dsn),
             shown: AtomicU64::new(0),
             hooks: HookStack::new(self.hooks.clone(), self.hook_deadline),
-            policy: Policy::default(),
+            policy: Policy { ddl: self.ddl },
             statement_timeout: self.statement_timeout,
             schema: RwLock::new(self.schema.clone()),
             recent: RecentReads::default(),
@@ -251,6 +265,7 @@ impl DatabaseBuilder {
             idle_timeout: None,
             max_lifetime: None,
             broken: Mutex::default(),
+            generation: AtomicU64::new(0),
         };
         let session = manager.open().await?;
         Ok(Arc::new(Anchor { name, _session: Mutex::new(session) }))

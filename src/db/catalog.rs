@@ -1,6 +1,7 @@
 //! Reading tables' columns from the database's catalogue.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -86,6 +87,13 @@ impl Core {
     pub(super) fn forget_read_tables(&self) {
         self.set_schema(|_| self.builder.known_schema());
         self.recent.forget();
+    }
+
+    /// A statement may have changed tables: what was read of them, compiled for them and prepared for them serves no longer.
+    pub(super) fn tables_changed(&self) {
+        self.forget_read_tables();
+        self.shapes.tables_changed();
+        self.pool.manager().generation.fetch_add(1, Ordering::SeqCst);
     }
 }
 

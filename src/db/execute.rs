@@ -99,6 +99,8 @@ pub(super) struct Care {
     max_affected: Option<u64>,
     /// What a write that finds no row is refused with.
     conflict: Option<Error>,
+    /// It changes tables.
+    ddl: bool,
 }
 
 impl Runner {
@@ -125,14 +127,16 @@ impl Runner {
         let raw = plan.has_raw();
         let care = Care {
             isolated: raw && self.core.kind == HandleKind::ReadOnly && self.transaction.is_none(),
-            touches: raw && (self.core.kind == HandleKind::ReadOnly || !self.is_harmless_select(&plan)),
+            touches: plan.is_temporary()
+                || raw && (self.core.kind == HandleKind::ReadOnly || !self.is_harmless_select(&plan)),
             max_affected: query.max_affected(),
             conflict: plan.conflict(),
+            ddl: query.kind().is_ddl(),
         };
         let mut flight = self.flight();
         if !self.core.hooks.is_empty() {
             flight.cx = Some(Arc::new(QueryContext {
-                sql: Some(Arc::clone(query.sql())),
+                sql: Some(Arc::clone(query.shown())),
                 tables: Arc::clone(query.tables()),
                 bind_types: Arc::clone(query.bind_types()),
                 fingerprint: query.fingerprint(),
@@ -220,6 +224,7 @@ impl Runner {
 
     /// Shows the hooks the end of a transaction that is rolled back already, because its session was lost.
     pub(super) async fn refused_end(&self, kind: StatementKind, error: Error) -> Error {
+        self.tables_settled();
         if !self.core.hooks.is_empty() {
             self.tell_refused(QueryContext { refusal: Some(error.clone()), ..self.context(kind) }).await;
         }
@@ -286,6 +291,7 @@ impl Runner {
         };
         // The session is free before anything else, so that an action may wait for one.
         drop(flight.held.take());
+        self.tables_settled();
         // Nothing is waited for between the commit and its actions, so that a caller who goes away takes none with it.
         for action in actions {
             if std::panic::catch_unwind(AssertUnwindSafe(action)).is_err() {
@@ -294,6 +300,15 @@ impl Runner {
         }
         flight.end(outcome).await;
         result.and_then(|_| refusal.map_or(Ok(()), Err))
+    }
+
+    /// What a transaction did to tables is now there for others, or gone.
+    fn tables_settled(&self) {
+        if let Some(transaction) = &self.transaction
+            && transaction.changed_tables.load(Ordering::SeqCst)
+        {
+            self.core.tables_changed();
+        }
     }
 
     /// Sets a savepoint, or ends its scope, with the hooks around it. The end that undoes is reached even when a hook refuses it.
@@ -309,6 +324,9 @@ impl Runner {
         }
         let mut flight = flight.take_session(self.transaction.as_deref()).await?;
         let result = flight.control(control).await;
+        if kind == StatementKind::RollbackTo {
+            self.tables_settled();
+        }
         let mut outcome = outcome_of(&result, flight.started.elapsed());
         if result.as_ref().is_err_and(|error| error.code() == SAVEPOINT_ABORTED) {
             outcome.kind = OutcomeKind::RolledBack;
@@ -346,6 +364,19 @@ impl InFlight {
         let held = match transaction {
             Some(transaction) => transaction.hold().await.map(Held::Transaction),
             None => self.core.pool.get().await.map(Held::Pooled).map_err(pool_error),
+        };
+        let held = match held {
+            Ok(mut held) => match held.pooled() {
+                Some(pooled) => match pooled.catch_up(self.core.pool.manager()).await {
+                    Ok(()) => Ok(held),
+                    Err(error) => {
+                        held.discard();
+                        Err(error)
+                    }
+                },
+                None => Ok(held),
+            },
+            Err(error) => Err(error),
         };
         match held {
             Ok(held) => {
@@ -403,6 +434,12 @@ impl InFlight {
         });
         if broken || unusable || own != Own::None {
             self.discard_session();
+        }
+        if care.ddl {
+            self.core.tables_changed();
+            if let Some(transaction) = &self.transaction {
+                transaction.changed_tables.store(true, Ordering::SeqCst);
+            }
         }
         let counts = result.as_ref().map(|(_, done)| *done).map_err(Clone::clone);
         if let Some(transaction) = &self.transaction {
@@ -507,7 +544,7 @@ impl InFlight {
     fn owe(&mut self, mut outcome: Outcome) {
         if let Some(cx) = self.cx.take() {
             // PostgreSQL counts the rows that a select returned as affected.
-            if !cx.kind().is_write() {
+            if !cx.kind().is_write() || cx.kind().is_ddl() {
                 outcome.affected = 0;
             }
             let (hooks, entered) = (self.core.hooks.clone(), self.entered);

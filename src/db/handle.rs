@@ -18,7 +18,9 @@ use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hook::{HookStack, Subject};
 use crate::policy::Policy;
-use crate::query::{Delete, Frame, Insert, IntoTable, Origin, RawSource, RawSql, Update};
+use crate::query::{
+    CreateTable, Delete, DropTable, Frame, Insert, IntoTable, Origin, RawSource, RawSql, Truncate, Update,
+};
 use crate::schema::Schema;
 use crate::statement::HandleKind;
 
@@ -223,6 +225,24 @@ impl Database<ReadWrite> {
     #[track_caller]
     pub fn delete(&self, table: impl IntoTable) -> Delete {
         Delete::new(table, self.runner.origin())
+    }
+
+    /// Starts a new table.
+    #[track_caller]
+    pub fn create_table(&self, table: impl IntoTable) -> CreateTable {
+        CreateTable::new(table, self.runner.origin())
+    }
+
+    /// Starts the removal of `table`, with all that is in it.
+    #[track_caller]
+    pub fn drop_table(&self, table: impl IntoTable) -> DropTable {
+        DropTable::new(table, self.runner.origin())
+    }
+
+    /// Starts the removal of all rows of `table`.
+    #[track_caller]
+    pub fn truncate(&self, table: impl IntoTable) -> Truncate {
+        Truncate::new(table, self.runner.origin())
     }
 }
 

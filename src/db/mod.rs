@@ -14,6 +14,7 @@ mod pivot;
 mod describe;
 mod raw;
 mod writes;
+mod ddl;
 mod stream;
 mod transaction_options;
 mod retry;

@@ -1,5 +1,6 @@
 //! The pool: `deadpool` with a manager that opens, checks and resets sessions by what is known of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,12 +29,28 @@ pub(super) struct Manager {
     pub(super) max_lifetime: Option<Duration>,
     /// When a session was last found broken.
     pub(super) broken: Mutex<Option<Instant>>,
+    /// How often tables were changed through the handle: what a session prepared before may be made for other columns.
+    pub(super) generation: AtomicU64,
 }
 
 /// A pooled session, and whether raw SQL ran on it since it was last set.
 pub(super) struct Pooled {
     pub(super) connection: Box<dyn Connection>,
     pub(super) touched: bool,
+    /// The manager's number when the session last forgot what it had prepared.
+    generation: u64,
+}
+
+impl Pooled {
+    /// Forgets what was prepared before tables were changed.
+    pub(super) async fn catch_up(&mut self, manager: &Manager) -> Result<()> {
+        let now = manager.generation.load(Ordering::SeqCst);
+        if self.generation != now {
+            self.connection.forget_prepared().await?;
+            self.generation = now;
+        }
+        Ok(())
+    }
 }
 
 impl Manager {
@@ -89,7 +106,8 @@ impl managed::Manager for Manager {
     type Error = Error;
 
     async fn create(&self) -> Result<Pooled> {
-        Ok(Pooled { connection: self.open().await?, touched: false })
+        let generation = self.generation.load(Ordering::SeqCst);
+        Ok(Pooled { connection: self.open().await?, touched: false, generation })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {

@@ -7,8 +7,10 @@ use crate::compile::{CompiledQuery, Target, compile};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, guard};
-use crate::query::{Frame, RawText, Relation, Verb, Write, WriteKind};
-use crate::schema::{RawSegment, RawStatement, ResolvedPlan, Schema, resolve_frame, resolve_raw, resolve_write};
+use crate::query::{Ddl, Frame, RawText, Relation, Verb, Write, WriteKind};
+use crate::schema::{
+    RawSegment, RawStatement, ResolvedPlan, Schema, resolve_ddl, resolve_frame, resolve_raw, resolve_write,
+};
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 use crate::token::{Segment, begins_transaction, controls_transaction, named_parameters};
 
@@ -18,6 +20,7 @@ pub(super) enum Plan<'a> {
     Frame(&'a Frame),
     Raw(&'a RawText),
     Write(&'a Write),
+    Ddl(&'a Ddl),
     /// The crate's own reading of the catalogue.
     Catalog(&'a RawText),
     /// The crate's own taking of an advisory lock.
@@ -31,6 +34,7 @@ impl Plan<'_> {
             Plan::Raw(_) => StatementKind::Raw,
             Plan::Catalog(_) => StatementKind::Catalog,
             Plan::Lock(_) => StatementKind::Lock,
+            Plan::Ddl(ddl) => ddl.statement_kind(),
             Plan::Write(write) => match write.kind {
                 WriteKind::Insert { .. } => StatementKind::Insert,
                 WriteKind::Update { .. } => StatementKind::Update,
@@ -51,7 +55,7 @@ impl Plan<'_> {
     pub(super) fn max_affected(&self) -> Option<u64> {
         match self {
             Plan::Write(write) => write.max_affected,
-            Plan::Frame(_) | Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => None,
+            Plan::Frame(_) | Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) | Plan::Ddl(_) => None,
         }
     }
 
@@ -60,7 +64,7 @@ impl Plan<'_> {
         match self {
             Plan::Frame(frame) => frame.relation.most_rows(),
             Plan::Write(write) => write.most_rows(),
-            Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => None,
+            Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) | Plan::Ddl(_) => None,
         }
     }
 
@@ -97,8 +101,14 @@ impl Plan<'_> {
                 }
                 WriteKind::Delete { condition, .. } => condition.as_ref().map_or(0, |expr| expr.0.depth),
             },
+            Plan::Ddl(ddl) => ddl.depth(),
             Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => 0,
         }
+    }
+
+    /// Makes or removes a table that lives as long as its session.
+    pub(super) fn is_temporary(&self) -> bool {
+        matches!(self, Plan::Ddl(ddl) if ddl.is_temporary())
     }
 
     /// True when raw SQL is a part of it.
@@ -111,7 +121,7 @@ impl Plan<'_> {
                 write.each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Raw(_)));
                 found
             }
-            Plan::Catalog(_) | Plan::Lock(_) => false,
+            Plan::Catalog(_) | Plan::Lock(_) | Plan::Ddl(_) => false,
         }
     }
 
@@ -121,6 +131,7 @@ impl Plan<'_> {
             Plan::Frame(frame) => frame.relation.location,
             Plan::Raw(text) | Plan::Catalog(text) | Plan::Lock(text) => text.location,
             Plan::Write(write) => write.location,
+            Plan::Ddl(ddl) => ddl.location,
         }
     }
 
@@ -147,10 +158,12 @@ impl Plan<'_> {
                 names.extend(write.table.as_ref().ok().map(|table| table.full_name()));
                 write.each_below(&mut |relation| note_table(relation, &mut names));
             }
+            Plan::Ddl(ddl) => names.extend(ddl.table.as_ref().ok().map(|table| table.full_name())),
             Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => {}
         }
         // Of a write the first is its target, and the others are read by its subqueries.
-        let mut target = matches!(self, Plan::Write(write) if write.table.is_ok()).then(|| self.kind());
+        let is_target = matches!(self, Plan::Write(write) if write.table.is_ok()) || matches!(self, Plan::Ddl(_));
+        let mut target = is_target.then(|| self.kind());
         let access = |table| {
             let verb = target.take().unwrap_or(StatementKind::Select);
             TableAccess { table, verb, ..TableAccess::default() }
@@ -166,6 +179,7 @@ impl Plan<'_> {
             Plan::Catalog(text) => resolve_raw(text, StatementKind::Catalog, &segment),
             Plan::Lock(text) => resolve_raw(text, StatementKind::Lock, &segment),
             Plan::Write(write) => resolve_write(write, schema, &segment),
+            Plan::Ddl(ddl) => resolve_ddl(ddl, schema, &segment),
         }
     }
 }
@@ -295,6 +309,9 @@ impl Runner {
             && handle == HandleKind::ReadWrite
         {
             check_transaction(text.sql.as_str(), core.server.dialect, self.transaction.is_some())?;
+        }
+        if let Plan::Ddl(ddl) = plan {
+            super::ddl::check_place(ddl, core.server.dialect, self.transaction.is_some())?;
         }
         let mut refreshed = false;
         for _ in 0..MAX_READS {

@@ -63,7 +63,7 @@ impl RawSql {
         let runner = self.runner()?;
         let result = runner.run(Plan::Raw(&self.text), Box::new(CountSink::new())).await;
         if runner.core.kind == HandleKind::ReadWrite && result.as_ref().err().is_none_or(may_have_run) {
-            runner.core.forget_read_tables();
+            runner.core.tables_changed();
         }
         let (_, done) = result?;
         Ok(done.affected)

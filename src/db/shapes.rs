@@ -211,7 +211,7 @@ impl Core {
     /// `kind` is that of the handle or of its transaction, which may be one that only reads.
     pub(super) fn compile(&self, plan: &Plan<'_>, kind: HandleKind) -> Result<CompiledQuery> {
         // The guard's answer is that for the first plan of a shape, so all that it depends on must be the key's or the handle's.
-        let Policy {} = self.policy;
+        let Policy { ddl: _ } = self.policy;
         let anew = || compile_plan(plan, &self.schema(), &self.policy, kind, self.target());
         self.shapes.compile(plan, kind, self.target(), anew)
     }
@@ -293,7 +293,7 @@ fn walk_plan<'a>(plan: &Plan<'a>, kind: HandleKind, walk: &mut Walk<'a>) -> Walk
             walk.tag(2);
             write.shape(walk)
         }
-        Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => Err(Shapeless),
+        Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) | Plan::Ddl(_) => Err(Shapeless),
     }
 }
 

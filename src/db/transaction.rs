@@ -13,7 +13,7 @@ use super::handle::{Database, Mode, ReadOnly, ReadWrite, Runner};
 use super::transaction_options::TransactionOptions;
 use super::transaction_state::TransactionState;
 use crate::error::{Error, Result};
-use crate::query::{Delete, Frame, Insert, IntoTable, RawSource, RawSql, Update};
+use crate::query::{CreateTable, Delete, DropTable, Frame, Insert, IntoTable, RawSource, RawSql, Truncate, Update};
 use crate::statement::StatementKind;
 
 /// A transaction: a session of its own, from `begin` to `commit` or `rollback`.
@@ -247,6 +247,24 @@ impl Transaction<ReadWrite> {
     #[track_caller]
     pub fn delete(&self, table: impl IntoTable) -> Delete {
         Delete::new(table, self.runner.origin())
+    }
+
+    /// Starts a new table.
+    #[track_caller]
+    pub fn create_table(&self, table: impl IntoTable) -> CreateTable {
+        CreateTable::new(table, self.runner.origin())
+    }
+
+    /// Starts the removal of `table`, with all that is in it.
+    #[track_caller]
+    pub fn drop_table(&self, table: impl IntoTable) -> DropTable {
+        DropTable::new(table, self.runner.origin())
+    }
+
+    /// Starts the removal of all rows of `table`.
+    #[track_caller]
+    pub fn truncate(&self, table: impl IntoTable) -> Truncate {
+        Truncate::new(table, self.runner.origin())
     }
 }
 

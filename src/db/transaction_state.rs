@@ -34,6 +34,8 @@ pub(super) struct TransactionState {
     failure: Lock<Option<Error>>,
     /// Advisory locks that the session holds and the end of the transaction does not release by itself.
     pub(super) locked: AtomicBool,
+    /// It made, changed or removed a table.
+    pub(super) changed_tables: AtomicBool,
     actions: Lock<Vec<Action>>,
     savepoints: AtomicU32,
     /// The open savepoints, outermost first.
@@ -59,6 +61,7 @@ impl TransactionState {
             lost: AtomicBool::new(false),
             failure: Lock::default(),
             locked: AtomicBool::new(false),
+            changed_tables: AtomicBool::new(false),
             actions: Lock::default(),
             savepoints: AtomicU32::new(0),
             scopes: Lock::default(),

@@ -1,5 +1,6 @@
 //! The guard: what a handle may do, checked on the resolved plan before it becomes text.
 
+mod raw_ddl;
 pub(crate) mod raw_select;
 
 use crate::dialect::Dialect;
@@ -7,9 +8,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Body, Facts, RawStatement, ResolvedPlan, ScanSource};
 use crate::statement::{HandleKind, StatementKind};
 
-/// The rules of a handle. There are none to set yet: what a handle's kind implies always holds.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Policy {}
+/// The rules of a handle, beside what its kind implies.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    /// It may make, change and remove tables.
+    pub(crate) ddl: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { ddl: true }
+    }
+}
 
 /// A plan that the guard let through. Made by [`guard`] alone.
 pub(crate) struct GuardedPlan(ResolvedPlan);
@@ -27,10 +37,21 @@ impl GuardedPlan {
 /// [`ErrorKind::Policy`] for a write on a read-only handle and for raw SQL there that isn't a single, harmless SELECT.
 pub(crate) fn guard(
     mut plan: ResolvedPlan,
-    _policy: &Policy,
+    policy: &Policy,
     handle: HandleKind,
     dialect: Dialect,
 ) -> Result<GuardedPlan> {
+    if !policy.ddl && handle == HandleKind::ReadWrite {
+        if plan.facts().kind.is_ddl() {
+            return Err(without_ddl());
+        }
+        if let Body::Raw(statement) = plan.body()
+            && plan.facts().kind == StatementKind::Raw
+            && !raw_ddl::is_free_of_ddl(&statement.text, dialect)
+        {
+            return Err(without_ddl());
+        }
+    }
     if handle == HandleKind::ReadOnly {
         if plan.facts().kind.is_write() && plan.facts().kind != StatementKind::Raw {
             return Err(write_on_read_only());
@@ -67,6 +88,12 @@ pub(crate) fn guard(
         plan.facts_mut().kind = StatementKind::Raw;
     }
     Ok(GuardedPlan(plan))
+}
+
+fn without_ddl() -> Error {
+    let message =
+        "the handle was built `without_ddl`, so it makes, changes and removes no tables; use one that was not";
+    Error::new(ErrorKind::Policy, "policy.ddl", message)
 }
 
 fn write_on_read_only() -> Error {

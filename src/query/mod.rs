@@ -12,6 +12,7 @@ mod subquery;
 mod step;
 mod nulls;
 mod explode;
+mod ddl;
 mod dedupe;
 mod grouping;
 mod pivot;
@@ -35,6 +36,8 @@ use crate::types::SqlType;
 
 pub(crate) use cte::Recursion;
 pub use cte::{Recursive, recursive};
+pub use ddl::{ColumnDefinition, CreateTable, DropTable, ForeignKey, ReferentialAction, Truncate, column, foreign_key};
+pub(crate) use ddl::{Ddl, DdlKind, Generation, Reference, TableDefinition};
 pub(crate) use explode::Exploded;
 pub use explode::{Elements, IntoElements, elements};
 pub use grouping::{GroupKeys, GroupedFrame, GroupingSets, cube, grouping_sets, rollup};

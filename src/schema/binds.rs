@@ -140,6 +140,11 @@ impl Binds {
         self.binds.get(place).map(|bind| bind.sql_type)
     }
 
+    /// The value, to be written into a statement that can't bind it; such a statement has no shape.
+    pub(crate) fn written(&self, place: usize) -> Option<&Bind> {
+        self.binds.get(place)
+    }
+
     /// Whether the value is the number zero, which belongs to the shape.
     pub(crate) fn is_zero(&self, place: usize) -> bool {
         self.binds.get(place).is_some_and(|bind| is_zero(&bind.value))

@@ -16,6 +16,8 @@ mod resolve_set;
 mod resolve_subquery;
 mod resolve_step;
 mod resolve_write;
+mod ddl;
+mod resolve_ddl;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +28,9 @@ use crate::query::TableName;
 use crate::types::SqlType;
 
 pub(crate) use binds::{Binds, ListForm, Provenance, RowCount, adapted};
+pub(crate) use ddl::{DdlVerb, ResolvedColumn, ResolvedDdl, ResolvedTable};
 pub(crate) use resolve::{resolve_frame, resolve_raw};
+pub(crate) use resolve_ddl::resolve_ddl;
 pub(crate) use resolve_expr::escaped;
 pub(crate) use resolve_write::resolve_write;
 pub(crate) use resolved::{

@@ -126,8 +126,8 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn finish(self, kind: StatementKind, body: Body) -> ResolvedPlan {
         // A write's target is bound before anything else.
-        let target =
-            matches!(body, Body::Insert { .. } | Body::Update { .. } | Body::Delete { .. }).then_some((0, kind));
+        let target = matches!(body, Body::Insert { .. } | Body::Update { .. } | Body::Delete { .. } | Body::Ddl(_))
+            .then_some((0, kind));
         let tables = self.access.report(&self.columns, &self.scans, target);
         let facts = Facts {
             kind,

@@ -168,7 +168,7 @@ impl Resolver<'_> {
 
 /// Whether a value of type `value` may be stored in a column of type `column`. Text columns of databases without the type take
 /// UUIDs and JSON as text.
-fn storable(column: Option<SqlType>, value: SqlType) -> bool {
+pub(super) fn storable(column: Option<SqlType>, value: SqlType) -> bool {
     let Some(column) = column else { return true };
     typing::comparable(Some(column), Some(value))
         || matches!(

@@ -54,6 +54,7 @@ pub(crate) enum Body {
     Insert { table: TableName, columns: Vec<Ident>, rows: usize },
     Update { table: TableName, scan: ScanId, set: Vec<(Ident, Rx)>, condition: Option<Rx>, max_affected: Option<u64> },
     Delete { table: TableName, scan: ScanId, condition: Option<Rx>, max_affected: Option<u64> },
+    Ddl(Box<super::ResolvedDdl>),
     Raw(RawStatement),
 }
 

@@ -5,7 +5,7 @@
 
 mod accepted;
 mod decode;
-mod list;
+pub mod list;
 mod names;
 mod readers;
 mod round_trip;

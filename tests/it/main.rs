@@ -31,6 +31,7 @@ mod source_rules;
 mod support;
 mod tls;
 mod transactions;
+mod tables;
 mod tpch;
 mod types;
 mod write_text;

@@ -3,11 +3,14 @@
 //! This folder is the only place that names sea-query; `doors` is the only file that hands it text.
 
 mod ctes;
+mod ddl;
 mod doors;
 mod template;
 mod forms;
 mod elements;
 mod expr;
+mod literal;
+mod sql_type;
 mod aggregate;
 mod window;
 mod sets;
@@ -135,7 +138,7 @@ impl<'a> Lowering<'a> {
         let (binds, origins) = self.binds.in_order(&order);
         // SQL: MariaDB 10.11, when it runs such a prepared statement again, refuses it or finds other rows.
         let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
-        Ok(Rendered { sql, binds, origins, skip, once })
+        Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new() })
     }
 
     /// A bind of our own, which follows from the plan's shape.
@@ -458,7 +461,7 @@ pub(super) fn raw(target: Target, binds: Binds, statement: &RawStatement) -> Res
     writer.write_fragment(0);
     let (sql, order, skip) = writer.finish()?;
     let (binds, origins) = binds.in_order(&order);
-    Ok(Rendered { sql, binds, origins, skip, once: false })
+    Ok(Rendered { sql, binds, origins, skip, once: false, literals: Vec::new() })
 }
 
 /// An owned, and so escaped, identifier.

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use sea_query::{QueryBuilder, SqlWriter};
 
-use super::Fragment;
+use super::{Fragment, literal};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Binds, Provenance};
 use crate::types::SqlType;
-use crate::value::Bind;
+use crate::value::{Bind, Value};
 
 /// More text than this is refused: no server is asked to parse it.
 const MAX_TEXT: usize = 4 * 1024 * 1024;
@@ -24,6 +24,8 @@ pub(crate) struct Rendered {
     pub(crate) skip: Vec<Range<usize>>,
     /// The database must prepare the text for each run.
     pub(crate) once: bool,
+    /// The ranges of the text that are values, in a statement that can't bind them.
+    pub(crate) literals: Vec<Range<usize>>,
 }
 
 /// Encloses a fragment's number in the text. A control character can't occur in a name, and values are not in the text.
@@ -45,6 +47,8 @@ pub(super) struct Writer<'a> {
     /// The number of each bind's placeholder, 0 for none yet.
     numbers: Vec<usize>,
     skip: Vec<Range<usize>>,
+    /// Where values were written, if that is what becomes of binds.
+    pub(super) literals: Option<Vec<Range<usize>>>,
     failed: Option<Error>,
 }
 
@@ -59,11 +63,18 @@ impl<'a> Writer<'a> {
             order: Vec::with_capacity(binds.len()),
             numbers: vec![0; binds.len()],
             skip: Vec::new(),
+            literals: None,
             failed: None,
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<(String, Vec<usize>, Vec<Range<usize>>)> {
+    pub(super) fn finish(self) -> Result<(String, Vec<usize>, Vec<Range<usize>>)> {
+        self.finish_written().map(|(text, order, skip, _)| (text, order, skip))
+    }
+
+    /// The same, with the ranges where values were written.
+    #[expect(clippy::type_complexity, reason = "taken apart at once, in two places")]
+    pub(super) fn finish_written(mut self) -> Result<(String, Vec<usize>, Vec<Range<usize>>, Vec<Range<usize>>)> {
         self.settle();
         if let Some(error) = self.failed {
             return Err(error);
@@ -85,7 +96,7 @@ impl<'a> Writer<'a> {
             );
             return Err(Error::new(ErrorKind::Limit, "limit.binds", message));
         }
-        Ok((self.text, self.order, self.skip))
+        Ok((self.text, self.order, self.skip, self.literals.unwrap_or_default()))
     }
 
     /// Makes room for `rows` more rows like the one that the text ends with.
@@ -115,7 +126,86 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Adds words, brackets and numbers of our own.
+    pub(super) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Adds a name in its quotes.
+    pub(super) fn push_name(&mut self, name: &str) {
+        let quote = self.dialect.name_quote();
+        self.text.push(quote);
+        for character in name.chars() {
+            if character == quote {
+                self.text.push(quote);
+            }
+            self.text.push(character);
+        }
+        self.text.push(quote);
+    }
+
+    /// Adds a value as text.
+    pub(super) fn push_literal(&mut self, value: &Value) {
+        let pieces = match literal::pieces(value, self.dialect) {
+            Ok(pieces) => pieces,
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                return;
+            }
+        };
+        for piece in pieces {
+            let start = self.text.len();
+            match piece {
+                literal::Piece::Fixed(text) => self.text.push_str(text),
+                literal::Piece::Literal(text) => {
+                    self.text.push_str(&text);
+                    let end = self.text.len();
+                    self.literals.get_or_insert_default().push(start..end);
+                }
+            }
+        }
+    }
+
+    /// Adds an expression, its values as text.
+    pub(super) fn push_written(&mut self, expr: &sea_query::Expr) {
+        self.literals.get_or_insert_default();
+        self.settle();
+        match self.dialect {
+            Dialect::Postgres => sea_query::PostgresQueryBuilder.prepare_expr(expr, self),
+            Dialect::MySql | Dialect::MariaDb => sea_query::MysqlQueryBuilder.prepare_expr(expr, self),
+            Dialect::Sqlite => sea_query::SqliteQueryBuilder.prepare_expr(expr, self),
+        }
+        self.settle();
+    }
+
+    fn written(&mut self, bind: usize) {
+        let binds = self.binds;
+        match binds.written(bind) {
+            Some(Bind { value, sql_type }) => {
+                self.push_literal(value);
+                if self.dialect == Dialect::Postgres {
+                    self.push_type(*sql_type);
+                }
+            }
+            None => self.failed = Some(Error::internal("write.bind")),
+        }
+    }
+
+    fn push_type(&mut self, sql_type: SqlType) {
+        match placeholder_type(sql_type) {
+            // A type in the text keeps sqlx's statement cache, whose key is the text, apart for each type.
+            Some(name) => {
+                self.text.push_str("::");
+                self.text.push_str(name);
+            }
+            None => self.failed = Some(Error::internal("write.type")),
+        }
+    }
+
     fn placeholder(&mut self, bind: usize) {
+        if self.literals.is_some() {
+            return self.written(bind);
+        }
         if self.dialect.is_mysql_family() {
             self.text.push('?');
             self.order.push(bind);
@@ -139,14 +229,7 @@ impl<'a> Writer<'a> {
         if self.dialect == Dialect::Postgres
             && let Some(sql_type) = self.binds.sql_type(bind)
         {
-            match placeholder_type(sql_type) {
-                // A type in the text keeps sqlx's statement cache, whose key is the text, apart for each type.
-                Some(name) => {
-                    self.text.push_str("::");
-                    self.text.push_str(name);
-                }
-                None => self.failed = Some(Error::internal("write.type")),
-            }
+            self.push_type(sql_type);
         }
     }
 
@@ -185,6 +268,10 @@ impl<'a> Writer<'a> {
         let fragments = self.fragments;
         for piece in fragments.get(number).map(Vec::as_slice).unwrap_or_default() {
             match piece {
+                Fragment::Bind(_) if self.literals.is_some() => {
+                    let message = "a list in an expression of a table is too long, or holds what can't be written into it; write it shorter";
+                    self.failed.get_or_insert(Error::new(ErrorKind::Limit, "limit.list", message));
+                }
                 Fragment::Text(text) => self.text.push_str(text),
                 Fragment::Bind(bind) => self.placeholder(*bind),
             }

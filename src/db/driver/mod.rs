@@ -234,6 +234,10 @@ pub(crate) trait Connection: Send {
     fn release_locks(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
     }
+    /// Forgets prepared statements, because tables have changed. SQLite prepares anew by itself.
+    fn forget_prepared(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
     /// Says again that the session is read-only: one round trip, before the next borrower of a session that ran raw SQL.
     fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>>;
     /// False once the session is known to be broken.

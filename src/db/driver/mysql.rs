@@ -336,6 +336,20 @@ impl Connection for MySqlSession {
         Box::pin(self.run_fixed(RELEASE_LOCKS))
     }
 
+    fn forget_prepared(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.first_types.clear();
+            self.state = State::Busy;
+            match self.connection.clear_cached_statements().await {
+                Ok(()) => {
+                    self.state = State::Ready;
+                    Ok(())
+                }
+                Err(error) => Err(self.failed(Failure::Wire(error))),
+            }
+        })
+    }
+
     fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.run_fixed(ASSERT_READ_ONLY))
     }

@@ -268,6 +268,19 @@ impl Connection for PostgresSession {
         })
     }
 
+    fn forget_prepared(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.state = State::Busy;
+            match self.connection.clear_cached_statements().await {
+                Ok(()) => {
+                    self.state = State::Ready;
+                    Ok(())
+                }
+                Err(error) => Err(self.failed(Failure::Wire(error))),
+            }
+        })
+    }
+
     fn assert_read_only(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.run_fixed(ASSERT_READ_ONLY))
     }

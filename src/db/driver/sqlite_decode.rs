@@ -87,7 +87,8 @@ pub(crate) fn declared(declared: &str) -> Option<SqlType> {
         "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" | "DATETIMETZ" => SqlType::TimestampTz,
         "INTERVAL" => SqlType::Interval,
         "UUID" | "GUID" => SqlType::Uuid,
-        "JSON" => SqlType::Json,
+        // Named so that a number keeps its digits: `JSON` alone would have it stored as a number.
+        "JSON" | "JSON TEXT" => SqlType::Json,
         "DECIMAL" | "NUMERIC" | "DEC" => SqlType::Decimal(shape.and_then(|(shape, _)| digits(shape))),
         "BLOB" | "BYTEA" | "BINARY" | "VARBINARY" => SqlType::Bytes,
         // The order of SQLite's own rules of affinity, so that no point becomes an integer by its name.

@@ -1,0 +1,42 @@
+//! Statements about tables after their names and types were checked.
+
+use super::{Rx, ScanId};
+use crate::ident::Ident;
+use crate::query::{Generation, Reference, TableName};
+use crate::types::SqlType;
+
+pub(crate) struct ResolvedDdl {
+    pub(crate) table: TableName,
+    /// The table itself, whose columns the expressions name.
+    pub(crate) scan: ScanId,
+    pub(crate) verb: DdlVerb,
+}
+
+pub(crate) enum DdlVerb {
+    Create(ResolvedTable),
+    Drop { if_exists: bool, temporary: bool },
+    Truncate,
+}
+
+pub(crate) struct ResolvedTable {
+    pub(crate) columns: Vec<ResolvedColumn>,
+    pub(crate) primary_key: Vec<Ident>,
+    pub(crate) unique: Vec<(Option<Ident>, Vec<Ident>)>,
+    /// Each with the scan of the table that it refers to, unless that is the new table itself.
+    pub(crate) foreign_keys: Vec<(Reference, Option<Ident>, Option<ScanId>)>,
+    pub(crate) checks: Vec<(Option<Ident>, Rx)>,
+    pub(crate) temporary: bool,
+    pub(crate) if_not_exists: bool,
+}
+
+pub(crate) struct ResolvedColumn {
+    pub(crate) name: Ident,
+    pub(crate) sql_type: SqlType,
+    pub(crate) max_length: Option<u32>,
+    pub(crate) not_null: bool,
+    pub(crate) identity: bool,
+    /// Part of a key or an index, for which MySQL wants a length.
+    pub(crate) keyed: bool,
+    pub(crate) default: Option<Rx>,
+    pub(crate) generated: Option<(Rx, Generation)>,
+}

@@ -1,0 +1,8 @@
+//! Tables: made, changed, emptied and removed, the same on every database.
+
+mod creating;
+mod defaults;
+mod dropping;
+mod keys;
+mod rights;
+mod values;
