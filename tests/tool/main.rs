@@ -7,6 +7,7 @@
     reason = "a test that can not go on should stop with a panic"
 )]
 
+mod compressed;
 mod logs;
 mod verify;
 mod query;

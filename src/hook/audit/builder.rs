@@ -147,6 +147,14 @@ impl AuditBuilder {
         self
     }
 
+    /// Compresses closed files with gzip, on a thread of its own, to a tenth or less of their size: `audit.jsonl.000001.gz`. A file is removed
+    /// when what was written in its place has been read back. [`AuditVerifier`](crate::AuditVerifier) and the tool read both.
+    #[cfg(feature = "compress")]
+    pub fn compress(mut self) -> AuditBuilder {
+        self.rotation.compress = true;
+        self
+    }
+
     /// Takes the time of records from this clock.
     pub fn clock(mut self, clock: Clock) -> AuditBuilder {
         self.clock = clock;

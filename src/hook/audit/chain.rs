@@ -23,6 +23,11 @@ pub(super) struct Chain {
 }
 
 impl Chain {
+    /// Where a chain is that ends in this line.
+    pub(super) fn after(line: Line<'_>) -> Chain {
+        Chain { seq: line.seq, head: line.hash }
+    }
+
     /// Appends a record, given as a JSON object, to `out`, with its newline.
     pub(super) fn link(&mut self, object: &[u8], out: &mut Vec<u8>) {
         let start = self.begin(object, out);

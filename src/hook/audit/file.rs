@@ -5,13 +5,14 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
 use super::chain::{Chain, Line, sha256};
+use super::gzip;
 use super::target::Owed;
 
 /// When a file is closed and the next one begun, and how many closed ones are kept.
@@ -20,6 +21,8 @@ pub(super) struct Rotation {
     pub(super) bytes: Option<u64>,
     pub(super) age: Option<Duration>,
     pub(super) keep: Option<usize>,
+    /// Closed files are compressed.
+    pub(super) compress: bool,
 }
 
 pub(super) struct FileTarget {
@@ -46,7 +49,10 @@ const LONGEST_LINE: u64 = 64 << 20;
 impl FileTarget {
     pub(super) fn open(path: &Path, rotation: Rotation) -> io::Result<FileTarget> {
         let open = Some(Opened::open(path)?);
-        Ok(FileTarget { path: path.to_owned(), rotation, open })
+        let target = FileTarget { path: path.to_owned(), rotation, open };
+        // What an earlier process left as it was.
+        target.compress_closed();
+        Ok(target)
     }
 
     /// Whether it is a file and not a pipe or a device, so that a write to it does not wait for a reader.
@@ -131,7 +137,7 @@ impl FileTarget {
             return None;
         }
         // No number that a closed file has already, whoever gave it.
-        let closed = closed_files(&self.path).pop().map_or(0, |(number, _)| number);
+        let closed = last_closed(&self.path).map_or(0, |(number, _)| number);
         Some(opened.number.max(1).max(closed.saturating_add(1)).saturating_add(1))
     }
 
@@ -168,15 +174,39 @@ impl FileTarget {
         }
         self.open = Some(Opened { len: Some(written as u64), number, begun: Some(now), ..next });
         self.forget_old();
+        self.compress_closed();
         Ok(())
+    }
+
+    /// On a thread of its own: no statement waits for it.
+    fn compress_closed(&self) {
+        if !self.rotation.compress {
+            return;
+        }
+        let mut closed = closed_files(&self.path);
+        closed.retain(|(_, path)| path.extension().is_some_and(|extension| extension != "gz"));
+        if closed.is_empty() {
+            return;
+        }
+        let work = move || {
+            for (_, path) in closed {
+                if gzip::compress(&path).is_err() {
+                    tracing::warn!(target: "portcullis::audit", "a closed audit file could not be compressed");
+                }
+            }
+        };
+        let _ = std::thread::Builder::new().name("portcullis-gzip".to_owned()).spawn(work);
     }
 
     fn forget_old(&self) {
         let Some(keep) = self.rotation.keep else { return };
         let closed = closed_files(&self.path);
-        let surplus = closed.len().saturating_sub(keep);
-        for (_, path) in closed.into_iter().take(surplus) {
-            if fs::remove_file(&path).is_err() {
+        let mut numbers: Vec<u64> = closed.iter().map(|(number, _)| *number).collect();
+        numbers.dedup();
+        let surplus = numbers.len().saturating_sub(keep);
+        numbers.truncate(surplus);
+        for (_, path) in closed.into_iter().filter(|(number, _)| numbers.contains(number)) {
+            if fs::remove_file(&path).is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
                 tracing::warn!(target: "portcullis::audit", "an audit file beyond those to keep could not be removed");
             }
         }
@@ -264,7 +294,7 @@ impl Opened {
         }
         if len == 0 {
             if *chain == Chain::default()
-                && let Some((number, last)) = closed_files(path).pop()
+                && let Some((number, last)) = last_closed(path)
             {
                 *chain = last_link(&last)?;
                 self.number = number.saturating_add(1);
@@ -360,19 +390,35 @@ fn tail(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
 
 /// Where the chain of a closed file ends.
 fn last_link(path: &Path) -> io::Result<Chain> {
-    let file = File::open(path)?;
+    let file = match File::open(path) {
+        // It was compressed meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.extension().is_none_or(|end| end != "gz") => {
+            return last_link(&with_suffix(path, ".gz"));
+        }
+        other => other?,
+    };
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        // Only what was compressed has to be read from its start.
+        let mut lines = gzip::lines_of(file)?;
+        let (mut line, mut last) = (Vec::new(), None);
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            last = line.strip_suffix(b"\n").and_then(Line::parse).map(Chain::after).or(last);
+            line.clear();
+        }
+        return last.ok_or(io::ErrorKind::InvalidData.into());
+    }
     let tail = tail(&file, file.metadata()?.len())?;
     let lines = tail.split(|byte| *byte == b'\n').rev();
-    let last = lines.filter_map(Line::parse).next().ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Chain { seq: last.seq, head: last.hash })
+    lines.filter_map(Line::parse).next().map(Chain::after).ok_or(io::ErrorKind::InvalidData.into())
 }
 
-/// The files that were closed before the one at `path`, oldest first.
+/// The files that were closed before the one at `path`, oldest first. One that is being compressed is there twice for a moment, first as it was.
 pub(super) fn closed_files(path: &Path) -> Vec<(u64, PathBuf)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
     let number_of = |found: &Path| -> Option<u64> {
         let digits = found.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('.')?;
+        let digits = digits.strip_suffix(".gz").unwrap_or(digits);
         if digits.len() < 6 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
@@ -384,14 +430,33 @@ pub(super) fn closed_files(path: &Path) -> Vec<(u64, PathBuf)> {
     closed
 }
 
+/// The newest of them, as it was rather than compressed.
+fn last_closed(path: &Path) -> Option<(u64, PathBuf)> {
+    let mut closed = closed_files(path);
+    let (number, _) = closed.last()?;
+    let number = *number;
+    closed.retain(|(found, _)| *found == number);
+    closed.into_iter().next()
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
 }
 
+/// Whether the path leads to this file.
+#[cfg(feature = "compress")]
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Identity::of(&found) == Identity::of(&file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The new name of a file survives the machine only with its folder.
-fn sync_folder(path: &Path) {
+pub(super) fn sync_folder(path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
