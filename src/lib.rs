@@ -58,9 +58,9 @@ pub use crate::expr::{
 };
 pub use crate::expr::{concat, concat_ws, greatest, if_, least, pi, random};
 pub use crate::hook::{
-    AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditKey, AuditLayer, AuditLine, AuditLog, AuditReport,
-    AuditVerifier, Clock, ClockHands, Durability, Hook, Outcome, OutcomeKind, QueryContext, RateContext, RateCost,
-    RateLimit, RateLimitLayer, RateScope, Subject, TraceLayer,
+    AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditFanOut, AuditKey, AuditLayer, AuditLine, AuditLog,
+    AuditReport, AuditVerifier, Clock, ClockHands, Durability, Hook, Outcome, OutcomeKind, QueryContext, RateContext,
+    RateCost, RateLimit, RateLimitLayer, RateScope, Subject, TraceLayer,
 };
 pub use crate::ident::Ident;
 pub use crate::query::{

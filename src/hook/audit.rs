@@ -4,6 +4,7 @@ mod anchor;
 mod builder;
 mod chain;
 mod escape;
+mod fan_out;
 mod file;
 mod gzip;
 mod journal;
@@ -24,6 +25,7 @@ use uuid::Uuid;
 pub use self::anchor::AuditAnchor;
 pub use self::builder::{AuditBuilder, Durability};
 use self::escape::to_object;
+pub use self::fan_out::AuditFanOut;
 use self::journal::{Fault, Owner};
 pub use self::key::AuditKey;
 pub use self::line::AuditLine;
@@ -62,7 +64,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # let _ = audit;
 /// ```
 ///
-/// Several layers make several copies; with [`AuditBuilder::best_effort`] one may fail without refusing statements.
+/// [`AuditFanOut`] makes several copies, of which some may be at best effort; see [`AuditBuilder::best_effort`].
 #[derive(Debug, Clone)]
 pub struct AuditLayer {
     owner: Arc<Owner>,
@@ -169,6 +171,7 @@ impl Hook for AuditLayer {
         let journal = &self.owner.0;
         let mut unless_written = LostIntent { layer: self, lost: true };
         let written = match to_object(&Intent::new(cx, self.clock.now(), &self.redact)) {
+            Ok(object) if self.best_effort => journal.offer(cx.id(), object, true),
             Ok(object) => journal.intent(cx.id(), object).await,
             Err(error) => Err(error.kind()),
         };
@@ -184,6 +187,14 @@ impl Hook for AuditLayer {
     async fn after(&self, cx: &QueryContext, outcome: &Outcome) {
         let mut unless_written = LateCompletion(Some(cx.id()));
         let written = match to_object(&Completion::new(cx, outcome, self.clock.now())) {
+            Ok(object) if self.best_effort => {
+                unless_written.0 = None;
+                let offered = self.owner.0.offer(cx.id(), object, false);
+                if offered.is_err() {
+                    self.owner.0.note(|missing| missing.lose(cx.id()));
+                }
+                offered
+            }
             Ok(object) => self.owner.0.completion(cx.id(), object).await,
             Err(error) => {
                 self.owner.0.note(|missing| missing.lose(cx.id()));

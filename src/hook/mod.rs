@@ -17,8 +17,8 @@ mod rate_limit;
 mod trace;
 
 pub use self::audit::{
-    AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditKey, AuditLayer, AuditLine, AuditLog, AuditReport,
-    AuditVerifier, Durability,
+    AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditFanOut, AuditKey, AuditLayer, AuditLine, AuditLog,
+    AuditReport, AuditVerifier, Durability,
 };
 pub use self::clock::{Clock, ClockHands};
 pub(crate) use self::context::Guards;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 const CONTEXT_ENTRIES: usize = 32;
 const CONTEXT_NAME: usize = 64;
 const CONTEXT_VALUE: usize = 256;
+const CONTEXT_TAGS: usize = 64;
 
 /// On whose behalf statements run, as the caller states it: see `Database::acting_as`.
 ///
@@ -42,6 +43,8 @@ struct Details {
     reason: Option<String>,
     context: Vec<(String, String)>,
     context_cut: bool,
+    /// Names of the context map and what they are tagged with.
+    tags: Vec<(String, String)>,
     named_context: Option<Arc<str>>,
 }
 
@@ -92,7 +95,7 @@ impl Subject {
     }
 
     /// Something else to know a request by, such as its id or its trace; a name given again replaces its value. It goes into records
-    /// as it stands, so it should hold no secret. At most 32 names are kept, of each name 64 bytes and of each value 256; a record
+    /// as it stands, unless the audit hides it, so it should hold no secret. At most 32 names are kept, of each name 64 bytes and of each value 256; a record
     /// says when there was more.
     #[must_use = "this returns the changed subject"]
     pub fn context(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Subject {
@@ -106,6 +109,19 @@ impl Subject {
                 details.context.push((name.to_owned(), value.to_owned()));
             } else {
                 details.context_cut = true;
+            }
+        })
+    }
+
+    /// Tags an entry of the context map, whether it is there yet or not: an audit can be told to hide the values of all entries with a
+    /// tag, as `redact_tag("personal")`. At most 64 tags are kept.
+    #[must_use = "this returns the changed subject"]
+    pub fn tag(self, name: impl AsRef<str>, tag: impl AsRef<str>) -> Subject {
+        let (name, _) = cut(name.as_ref(), CONTEXT_NAME);
+        let tag = (name.to_owned(), tag.as_ref().to_owned());
+        self.with(|details| {
+            if details.tags.len() < CONTEXT_TAGS && !details.tags.contains(&tag) {
+                details.tags.push(tag);
             }
         })
     }
@@ -162,6 +178,12 @@ impl Subject {
     /// True for one without an id.
     pub(super) fn is_anonymous(&self) -> bool {
         self.id.is_empty()
+    }
+
+    /// The tags of a name in the context map.
+    pub(super) fn tags_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let tags = self.details.iter().flat_map(|details| &details.tags);
+        tags.filter(move |(of, _)| of == name).map(|(_, tag)| tag.as_str())
     }
 
     /// Whether the context map lost something to its limits.

@@ -3,6 +3,7 @@
 mod faults;
 mod kill;
 mod record;
+mod sinks;
 mod tamper;
 
 use portcullis::{AuditKey, AuditVerifier};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::file::{FileTarget, Rotation};
@@ -115,8 +115,9 @@ impl AuditBuilder {
         self
     }
 
-    /// Lets statements pass whose record can't be written. What is missing is counted in a gap record. For a second layer beside one
-    /// that must not fail, such as a copy for a dashboard.
+    /// Lets statements pass whose record can't be written. No statement waits for this layer: records go into memory, up to
+    /// [`memory`](AuditBuilder::memory), and from there to the sink when it can take them. What finds no room is counted in a gap record. For a
+    /// second layer beside one that must not fail, such as a copy for a dashboard; see [`AuditFanOut`](crate::AuditFanOut).
     pub fn best_effort(mut self) -> AuditBuilder {
         self.best_effort = true;
         self
@@ -125,6 +126,12 @@ impl AuditBuilder {
     /// Hides the values of context entries whose name fits `pattern`, in any case; `*` stands for any characters. May be repeated.
     pub fn redact(mut self, pattern: &str) -> AuditBuilder {
         self.redact.add(pattern);
+        self
+    }
+
+    /// Hides the values of context entries that were given this tag; see [`Subject::tag`](crate::Subject::tag). May be repeated.
+    pub fn redact_tag(mut self, tag: &str) -> AuditBuilder {
+        self.redact.add_tag(tag);
         self
     }
 
@@ -147,7 +154,7 @@ impl AuditBuilder {
         self
     }
 
-    /// Compresses closed files with gzip, on a thread of its own, to a tenth or less of their size: `audit.jsonl.000001.gz`. A file is removed
+    /// Compresses closed files with gzip, on a thread of its own, to about a sixth of their size: `audit.jsonl.000001.gz`. A file is removed
     /// when what was written in its place has been read back. [`AuditVerifier`](crate::AuditVerifier) and the tool read both.
     #[cfg(feature = "compress")]
     pub fn compress(mut self) -> AuditBuilder {
@@ -182,6 +189,27 @@ impl AuditBuilder {
     /// The thread that writes can't be started: kind [`ErrorKind::Io`], code `audit.open`.
     pub fn to_writer(self, writer: impl io::Write + Send + 'static) -> Result<AuditLayer> {
         self.start(Who::Thread, Target::writer(Box::new(writer))).map_err(open_error)
+    }
+
+    /// A layer that sends each record, a line without its newline, to the other end of a channel that holds so many: for tests, and for
+    /// consumers in the same process. When it is full, a statement waits to its deadline and is refused; when the receiver is gone, it is refused
+    /// at once (`audit.closed`).
+    ///
+    /// ```
+    /// use portcullis::AuditLayer;
+    ///
+    /// let (audit, records) = AuditLayer::builder().to_channel(1_000)?;
+    /// assert!(records.try_recv().is_err());
+    /// # let _ = audit;
+    /// # Ok::<(), portcullis::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The thread that sends can't be started: kind [`ErrorKind::Io`], code `audit.open`.
+    pub fn to_channel(self, capacity: usize) -> Result<(AuditLayer, mpsc::Receiver<String>)> {
+        let (sender, receiver) = mpsc::sync_channel(capacity);
+        Ok((self.to_writer(LineSender(sender))?, receiver))
     }
 
     /// A layer that hands each record to `tracing`; see [`AuditLayer::to_tracing`].
@@ -225,6 +253,22 @@ impl AuditBuilder {
             redact: Arc::new(self.redact),
             best_effort: self.best_effort,
         }
+    }
+}
+
+/// Sends a line at a time, so that what was sent and what was not is known.
+struct LineSender(mpsc::SyncSender<String>);
+
+impl io::Write for LineSender {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        let line = lines.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)).into_owned();
+        self.0.send(text).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -155,6 +155,26 @@ impl Journal {
         }
     }
 
+    /// Takes a record without waiting for anything; it is written as soon as the sink can. An error says that there is no room.
+    pub(super) fn offer(&self, id: Uuid, object: Vec<u8>, intent: bool) -> Result<(), Fault> {
+        // As for those that wait: twice the room for what has run.
+        let room = if intent { self.settings.memory } else { self.settings.memory.saturating_mul(2) };
+        match self.put(Entry { id, object, intent, waiter: None }, room, false) {
+            Ok(_) => {}
+            Err(_) => return Err(io::ErrorKind::ResourceBusy),
+        }
+        match self.settings.who {
+            Who::Caller => self.push_on(),
+            // The task has other things to do.
+            Who::Leader => {
+                lock(&self.queue).urgent = true;
+                self.wake.notify_one();
+            }
+            Who::Thread => {}
+        }
+        Ok(())
+    }
+
     /// Remembers what is missing in the log; the next write says so first.
     pub(super) fn note(&self, change: impl FnOnce(&mut Missing)) {
         let now = self.settings.clock.now();
@@ -243,13 +263,22 @@ impl Journal {
     }
 
     /// Puts an entry into the queue, if it fits; `Ok(None)` when there is nothing to wait for.
-    fn push(&self, mut entry: Entry, room: usize) -> Result<Option<oneshot::Receiver<Result<(), Fault>>>, Entry> {
+    fn push(&self, entry: Entry, room: usize) -> Result<Option<oneshot::Receiver<Result<(), Fault>>>, Entry> {
+        self.put(entry, room, true)
+    }
+
+    fn put(
+        &self,
+        mut entry: Entry,
+        room: usize,
+        heard: bool,
+    ) -> Result<Option<oneshot::Receiver<Result<(), Fault>>>, Entry> {
         let mut queue = lock(&self.queue);
         if queue.bytes.saturating_add(entry.object.len()) > room && queue.bytes > 0 {
             return Err(entry);
         }
         // While the sink fails nothing counts as written but what is.
-        let waits = !self.settings.buffered || queue.retry.is_some() || queue.missing.is_some();
+        let waits = heard && (!self.settings.buffered || queue.retry.is_some() || queue.missing.is_some());
         let receiver = waits.then(|| {
             let (sender, receiver) = oneshot::channel();
             entry.waiter = Some(sender);
@@ -429,7 +458,7 @@ impl Journal {
     }
 
     /// The end of a statement that was not sent although its intent is in the log.
-    fn withdraw(&self, id: Uuid, why: Withdrawn, now: DateTime<Utc>) {
+    pub(super) fn withdraw(&self, id: Uuid, why: Withdrawn, now: DateTime<Utc>) {
         let Ok(object) = to_object(&Completion::withdrawn(id, why, now)) else { return };
         let mut queue = lock(&self.queue);
         queue.bytes = queue.bytes.saturating_add(object.len());

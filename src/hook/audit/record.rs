@@ -141,7 +141,7 @@ impl<'a> Intent<'a> {
             source_address: subject.and_then(Subject::source_address),
             delegated_by: subject.and_then(Subject::delegator),
             reason: subject.and_then(Subject::stated_reason),
-            context: Context { map: subject.map(Subject::context_map).unwrap_or_default(), redact },
+            context: Context { subject, redact },
             context_cut: subject.is_some_and(Subject::context_cut),
             handle: cx.handle().name(),
             handle_name: cx.handle_name(),
@@ -290,21 +290,23 @@ impl Serialize for Stamp {
 }
 
 struct Context<'a> {
-    map: &'a [(String, String)],
+    subject: Option<&'a Subject>,
     redact: &'a Redact,
 }
 
 impl Context<'_> {
     fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.subject.is_none_or(|subject| subject.context_map().is_empty())
     }
 }
 
 impl Serialize for Context<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.map.len()))?;
-        for (name, value) in self.map {
-            map.serialize_entry(name, if self.redact.hides(name) { "[redacted]" } else { value })?;
+        let entries = self.subject.map(Subject::context_map).unwrap_or_default();
+        let mut map = serializer.serialize_map(Some(entries.len()))?;
+        for (name, value) in entries {
+            let tags = self.subject.into_iter().flat_map(|subject| subject.tags_of(name));
+            map.serialize_entry(name, if self.redact.hides(name, tags) { "[redacted]" } else { value })?;
         }
         map.end()
     }

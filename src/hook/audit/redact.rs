@@ -1,20 +1,32 @@
 //! Which entries of context maps are not written.
 
-/// Patterns of names, in lower case; `*` stands for any characters.
+/// What to hide.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Redact(Vec<String>);
+pub(super) struct Redact {
+    /// Patterns of names, in lower case; `*` stands for any characters.
+    patterns: Vec<String>,
+    tags: Vec<String>,
+}
 
 impl Redact {
     pub(super) fn add(&mut self, pattern: &str) {
-        self.0.push(pattern.to_lowercase());
+        self.patterns.push(pattern.to_lowercase());
     }
 
-    pub(super) fn hides(&self, name: &str) -> bool {
-        if self.0.is_empty() {
+    pub(super) fn add_tag(&mut self, tag: &str) {
+        self.tags.push(tag.to_owned());
+    }
+
+    /// Whether an entry is hidden that has this name and these tags.
+    pub(super) fn hides<'a>(&self, name: &str, mut tags: impl Iterator<Item = &'a str>) -> bool {
+        if !self.tags.is_empty() && tags.any(|tag| self.tags.iter().any(|hidden| hidden == tag)) {
+            return true;
+        }
+        if self.patterns.is_empty() {
             return false;
         }
         let name = name.to_lowercase();
-        self.0.iter().any(|pattern| matches(pattern, &name))
+        self.patterns.iter().any(|pattern| matches(pattern, &name))
     }
 }
 
@@ -48,9 +60,10 @@ mod tests {
             ("*", "", true),
         ] {
             let mut redact = Redact::default();
-            assert!(!redact.hides(name));
+            let none = std::iter::empty;
+            assert!(!redact.hides(name, none()));
             redact.add(pattern);
-            assert_eq!(redact.hides(name), fits, "{pattern} {name}");
+            assert_eq!(redact.hides(name, none()), fits, "{pattern} {name}");
         }
     }
 }
