@@ -39,7 +39,7 @@ pub mod danger;
 pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::db::{
     Database, DatabaseBuilder, Mode, QueryText, ReadOnly, ReadOnlyReport, ReadWrite, Retry, RowStream, ShapeCounts,
-    Transaction, TransactionOptions,
+    StreamRow, Transaction, TransactionOptions,
 };
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
@@ -64,14 +64,15 @@ pub use crate::hook::{
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    ByName, ColumnDefinition, CreateTable, DeclaredColumn, DeclaredTable, Delete, DropTable, Elements, ForeignKey,
-    Frame, GroupKeys, GroupedFrame, GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow,
-    IntoSortKeys, IntoTable, JoinOn, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction, SetMember,
-    TableName, Truncate, Update, column, cube, elements, exists, foreign_key, grouping_sets, in_schema, not_exists, on,
-    recursive, rollup, scalar, table, using, values,
+    ByName, Changes, ColumnDefinition, ConflictTarget, CreateTable, DeclaredColumn, DeclaredTable, Delete, DropTable,
+    Elements, ForeignKey, Frame, GroupKeys, GroupedFrame, GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn,
+    IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, OnConflict, PivotedFrame, Projections, RawSql, Recursive,
+    ReferentialAction, Returning, SetMember, TableName, Truncate, UniqueKey, Update, column, cube, elements, exists,
+    foreign_key, grouping_sets, in_schema, incoming, not_exists, on, recursive, rollup, scalar, table, unique_key,
+    using, values,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
-pub use crate::schema::{ColumnSchema, Schema, TableSchema};
+pub use crate::schema::{ColumnSchema, KeySchema, Schema, TableSchema};
 pub use crate::statement::{HandleKind, Isolation, StatementKind, TableAccess};
 pub use crate::types::SqlType;
 pub use crate::value::{Interval, ToValue, Value};

@@ -5,14 +5,20 @@ mod results;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Arithmetic, Comparison, OrderKey, OverCall, Ranking, Windowed};
-use crate::schema::{Body, ColumnId, Facts, Node, NodeKind, Provenance, Rx, RxKind, map_operands};
+use crate::schema::{Body, ColumnId, Facts, InsertRows, Node, NodeKind, Provenance, Rx, RxKind, map_operands};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
 /// Rewrites the plan's aggregates, those of its subqueries and common table expressions too.
 pub(super) fn aggregates(body: &mut Body, facts: &mut Facts) -> Result<()> {
-    if let Body::Query { root, .. } = body {
-        node(root, facts)?;
+    match body {
+        Body::Query { root, .. } => node(root, facts)?,
+        Body::Insert(insert) => {
+            if let InsertRows::Query { root, .. } = &mut insert.rows {
+                node(root, facts)?;
+            }
+        }
+        _ => {}
     }
     let mut subplans = std::mem::take(&mut facts.subplans);
     let mut ctes = std::mem::take(&mut facts.ctes);

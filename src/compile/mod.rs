@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::expr::Values;
 use crate::ident::Ident;
 use crate::policy::GuardedPlan;
-use crate::schema::{Body, Facts, Output, Provenance};
+use crate::schema::{Body, Facts, InsertRows, Output, Provenance, Returned};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 use crate::value::Bind;
@@ -256,21 +256,28 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
             }
             Lowering::new(target, folder, binds).query(&block, facts.lock)?
         }
-        Body::Insert { table, columns, rows } => {
-            let folder = Folder::new(&facts, Capabilities::of(target.dialect));
-            Lowering::new(target, folder, binds).insert(table, columns, *rows)?
+        Body::Insert(insert) => {
+            (columns, max_affected) = (returned(insert.returning.as_ref()), insert.max_affected);
+            let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
+            let block = folder.inserted(insert.scan)?;
+            let source = match &insert.rows {
+                InsertRows::Binds { .. } => None,
+                InsertRows::Query { root, output } => Some(folder.query(root, &Output::Columns(output.clone()))?),
+            };
+            Lowering::new(target, folder, binds).insert(insert, &block, source.as_ref())?
         }
-        Body::Update { table, scan, set, condition, max_affected: most } => {
-            max_affected = *most;
+        Body::Update { table, scan, set, condition, max_affected: most, returning } => {
+            (columns, max_affected) = (returned(returning.as_ref()), *most);
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
             let block = folder.target(*scan)?;
-            Lowering::new(target, folder, binds).update(table, &block, set, condition.as_ref())?
+            let lowering = Lowering::new(target, folder, binds);
+            lowering.update(table, &block, set, condition.as_ref(), returning.as_deref())?
         }
-        Body::Delete { table, scan, condition, max_affected: most } => {
-            max_affected = *most;
+        Body::Delete { table, scan, condition, max_affected: most, returning } => {
+            (columns, max_affected) = (returned(returning.as_ref()), *most);
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
             let block = folder.target(*scan)?;
-            Lowering::new(target, folder, binds).delete(table, &block, condition.as_ref())?
+            Lowering::new(target, folder, binds).delete(table, &block, condition.as_ref(), returning.as_deref())?
         }
         Body::Ddl(ddl) => {
             let folder = Folder::new(&facts, Capabilities::of(target.dialect));
@@ -279,6 +286,12 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
         Body::Raw(statement) => lower::raw(target, binds, statement)?,
     };
     finish(rendered, target, facts, columns, max_affected)
+}
+
+/// The columns that a write returns.
+fn returned(columns: Option<&Returned>) -> Option<Arc<[ResultColumn]>> {
+    let columns = columns?.iter();
+    Some(columns.map(|(name, rx)| ResultColumn { name: name.clone(), sql_type: rx.sql_type() }).collect())
 }
 
 fn finish(

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result, show_name};
 use crate::ident::Ident;
 use crate::query::{RawSource, RawSql};
 use crate::row::{SerdeSink, take_back};
-use crate::schema::{ColumnSchema, Schema, TableSchema, suggest};
+use crate::schema::{ColumnSchema, KeySchema, Schema, TableSchema, suggest};
 use crate::types::SqlType;
 
 impl<M: Mode> Database<M> {
@@ -36,22 +36,30 @@ impl<M: Mode> Database<M> {
 struct CatalogColumn {
     #[serde(rename = "table")]
     table: String,
+    /// `None` for the part of a key that is an expression.
     #[serde(rename = "column")]
-    column: String,
-    type_name: String,
+    column: Option<String>,
+    /// `None` where the row is about a key.
+    type_name: Option<String>,
     /// PostgreSQL's type modifier; the numeric precision elsewhere.
     detail: Option<i64>,
     scale: Option<i64>,
     nullable: i64,
     collation: Option<String>,
+    /// The name of the key that the column is a part of.
+    key_name: Option<String>,
+    /// The key's kind: 2 for a primary key, 1 for another over whole columns and all rows, 0 for what else is unique.
+    key_kind: Option<i64>,
 }
 
-// SQL: PostgreSQL manual, 53.7 (pg_attribute), 53.11 (pg_class), 53.64 (pg_type). A domain counts as its base type.
+// SQL: PostgreSQL manual, 53.7 (pg_attribute), 53.11 (pg_class), 53.26 (pg_index), 53.64 (pg_type). A domain counts as its base type. A
+// key that is checked at the commit only can be no target of an upsert.
 const POSTGRES: &str = "\
 SELECT c.relname::text AS \"table\", a.attname::text AS \"column\", \
 coalesce(base.typname, t.typname)::text AS type_name, \
 (CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END)::bigint AS detail, NULL::bigint AS scale, \
-(CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE 1 END)::bigint AS nullable, co.collname::text AS collation \
+(CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE 1 END)::bigint AS nullable, co.collname::text AS collation, \
+NULL::text AS key_name, NULL::bigint AS key_kind, a.attnum::bigint AS place \
 FROM pg_catalog.pg_attribute a \
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -62,25 +70,52 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT a.attisdro
 AND (:name IS NULL OR c.relname = :name) \
 AND (CASE WHEN :schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) \
 AND n.nspname NOT IN ('pg_catalog', 'information_schema') ELSE n.nspname = :schema END) \
-ORDER BY c.relname, a.attnum";
+UNION ALL SELECT c.relname::text, a.attname::text, NULL::text, NULL::bigint, NULL::bigint, 0::bigint, NULL::text, \
+i.relname::text, (CASE WHEN x.indpred IS NOT NULL OR x.indexprs IS NOT NULL OR NOT x.indimmediate OR NOT x.indisvalid THEN 0 \
+WHEN x.indisprimary THEN 2 ELSE 1 END)::bigint, 10000 + k.place \
+FROM pg_catalog.pg_index x \
+JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \
+JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) \
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum AND k.attnum > 0 \
+WHERE x.indisunique AND k.place <= x.indnkeyatts AND (:name IS NULL OR c.relname = :name) \
+AND (CASE WHEN :schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) \
+AND n.nspname NOT IN ('pg_catalog', 'information_schema') ELSE n.nspname = :schema END) \
+ORDER BY 1, place";
 
-// SQL: MySQL manual, 28.3.8 (INFORMATION_SCHEMA COLUMNS).
+// SQL: MySQL manual, 28.3.8 (INFORMATION_SCHEMA COLUMNS), 28.3.34 (STATISTICS).
 const MYSQL: &str = "\
 SELECT c.TABLE_NAME AS `table`, c.COLUMN_NAME AS `column`, c.COLUMN_TYPE AS type_name, \
 CAST(c.NUMERIC_PRECISION AS SIGNED) AS detail, CAST(c.NUMERIC_SCALE AS SIGNED) AS scale, \
-CASE c.IS_NULLABLE WHEN 'NO' THEN 0 ELSE 1 END AS nullable, c.COLLATION_NAME AS collation \
+CASE c.IS_NULLABLE WHEN 'NO' THEN 0 ELSE 1 END AS nullable, c.COLLATION_NAME AS collation, \
+NULL AS key_name, NULL AS key_kind, CAST(c.ORDINAL_POSITION AS SIGNED) AS place \
 FROM information_schema.COLUMNS c \
 WHERE c.TABLE_SCHEMA = COALESCE(:schema, DATABASE()) AND (:name IS NULL OR c.TABLE_NAME = :name) \
-ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION";
+UNION ALL SELECT s.TABLE_NAME, s.COLUMN_NAME, NULL, NULL, NULL, 0, NULL, s.INDEX_NAME, \
+CASE WHEN s.SUB_PART IS NOT NULL OR s.COLUMN_NAME IS NULL THEN 0 WHEN s.INDEX_NAME = 'PRIMARY' THEN 2 ELSE 1 END, \
+10000 + CAST(s.SEQ_IN_INDEX AS SIGNED) \
+FROM information_schema.STATISTICS s \
+WHERE s.NON_UNIQUE = 0 AND s.TABLE_SCHEMA = COALESCE(:schema, DATABASE()) AND (:name IS NULL OR s.TABLE_NAME = :name) \
+ORDER BY 1, place";
 
-// SQL: SQLite, "PRAGMA table_xinfo" and "pragma functions". An INTEGER PRIMARY KEY is the row's id, which is never NULL.
+// SQL: SQLite, "PRAGMA table_xinfo" and "pragma functions". An INTEGER PRIMARY KEY is the row's id, which is never NULL and has no index.
 const SQLITE: &str = "\
 SELECT m.name AS \"table\", p.name AS \"column\", p.type AS type_name, NULL AS detail, NULL AS scale, \
 CASE WHEN p.\"notnull\" = 1 OR (p.pk = 1 AND upper(p.type) = 'INTEGER') THEN 0 ELSE 1 END AS nullable, \
-:schema AS collation \
+:schema AS collation, \
+NULL AS key_name, NULL AS key_kind, p.cid AS place \
 FROM sqlite_master m JOIN pragma_table_xinfo(m.name) p \
 WHERE m.type IN ('table', 'view') AND p.hidden <> 1 AND (:name IS NULL OR m.name = :name) \
-ORDER BY m.name, p.cid";
+UNION ALL SELECT m.name, i.name, NULL, NULL, NULL, 0, NULL, l.name, \
+CASE WHEN l.partial = 1 OR i.name IS NULL THEN 0 WHEN l.origin = 'pk' THEN 2 ELSE 1 END, 10000 + i.seqno \
+FROM sqlite_master m JOIN pragma_index_list(m.name) l JOIN pragma_index_info(l.name) i \
+WHERE m.type = 'table' AND l.\"unique\" = 1 AND (:name IS NULL OR m.name = :name) \
+UNION ALL SELECT m.name, p.name, NULL, NULL, NULL, 0, NULL, 'PRIMARY', 2, 10000 \
+FROM sqlite_master m JOIN pragma_table_xinfo(m.name) p \
+WHERE m.type = 'table' AND p.pk = 1 AND (:name IS NULL OR m.name = :name) \
+AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name) l WHERE l.origin = 'pk') \
+ORDER BY 1, place";
 
 impl Core {
     /// Forgets what was read from the catalogue, because a statement may have changed it. What the builder was given stays.
@@ -182,7 +217,17 @@ impl Runner {
         let (sink, _) = runner.run(Plan::Catalog(&query.text), sink).await?;
         let columns = take_back::<SerdeSink<CatalogColumn>>(sink)?.into_items();
         let mut tables: BTreeMap<String, Result<Vec<ColumnSchema>>> = BTreeMap::new();
+        let mut keys: BTreeMap<String, Vec<KeySchema>> = BTreeMap::new();
         for column in columns {
+            if let Some(name) = column.key_name {
+                add_part(
+                    keys.entry(column.table).or_default(),
+                    name,
+                    column.column,
+                    column.key_kind.unwrap_or_default(),
+                );
+                continue;
+            }
             let described = describe(&column, dialect, self.core.server.binary_text);
             let table = tables.entry(column.table).or_insert_with(|| Ok(Vec::new()));
             match (&mut *table, described) {
@@ -198,19 +243,33 @@ impl Runner {
             return Err(error.clone());
         }
         let own = schema.map(str::to_owned);
-        Ok(Schema::from_tables(
-            tables
-                .into_iter()
-                .filter_map(|(name, columns)| Some(TableSchema { schema: own.clone(), name, columns: columns.ok()? })),
-        ))
+        Ok(Schema::from_tables(tables.into_iter().filter_map(|(name, columns)| {
+            Some({
+                let keys = Some(keys.remove(&name).unwrap_or_default());
+                TableSchema { schema: own.clone(), name, columns: columns.ok()?, keys }
+            })
+        })))
+    }
+}
+
+/// Adds a column to the key called `name`.
+fn add_part(keys: &mut Vec<KeySchema>, name: String, column: Option<String>, kind: i64) {
+    let place = keys.iter().position(|key| key.name == name).unwrap_or_else(|| {
+        keys.push(KeySchema { name, columns: Vec::new(), primary: kind == 2, plain: kind > 0 });
+        keys.len() - 1
+    });
+    if let Some(key) = keys.get_mut(place) {
+        key.plain = key.plain && kind > 0;
+        key.columns.extend(column);
     }
 }
 
 fn describe(column: &CatalogColumn, dialect: Dialect, binary_by_default: bool) -> Result<ColumnSchema> {
+    let type_name = column.type_name.as_deref().unwrap_or_default();
     let sql_type = match dialect {
-        Dialect::Postgres => postgres_type(&column.type_name, column.detail),
-        Dialect::MySql | Dialect::MariaDb => mysql_type(&column.type_name, column.detail, column.scale),
-        Dialect::Sqlite => sqlite_type(&column.type_name),
+        Dialect::Postgres => postgres_type(type_name, column.detail),
+        Dialect::MySql | Dialect::MariaDb => mysql_type(type_name, column.detail, column.scale),
+        Dialect::Sqlite => sqlite_type(type_name),
     };
     let collation = column.collation.as_deref().unwrap_or_default();
     let binary_text = match dialect {
@@ -221,7 +280,7 @@ fn describe(column: &CatalogColumn, dialect: Dialect, binary_by_default: bool) -
         Dialect::MySql | Dialect::MariaDb => collation.ends_with("_nopad_bin") || collation == "utf8mb4_0900_bin",
         Dialect::Sqlite => true,
     };
-    let name = Ident::from_catalog(&column.column)?;
+    let name = Ident::from_catalog(column.column.as_deref().unwrap_or_default())?;
     Ok(ColumnSchema { name, sql_type, nullable: column.nullable != 0, binary_text })
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::driver::{Begin, BoxFuture, Connection, Control, Done, RowSink, SAVEPOINT_ABORTED, Statement};
 use super::handle::{Core, Runner};
 use super::pool::{Manager, Pooled, pool_error};
-use super::prepare::Plan;
+use super::prepare::{Counted, Plan};
 use super::transaction_state::{TransactionState, too_late};
 use crate::compile::CompiledQuery;
 use crate::dialect::Dialect;
@@ -101,6 +101,7 @@ pub(super) struct Care {
     conflict: Option<Error>,
     /// It changes tables.
     ddl: bool,
+    counted: Counted,
 }
 
 impl Runner {
@@ -132,6 +133,7 @@ impl Runner {
             max_affected: query.max_affected(),
             conflict: plan.conflict(),
             ddl: query.kind().is_ddl(),
+            counted: plan.counted(self.core.server.dialect),
         };
         let mut flight = self.flight();
         if !self.core.hooks.is_empty() {
@@ -604,12 +606,14 @@ async fn drive(
     let own_transaction = !in_transaction && (care.isolated || care.max_affected.is_some());
     if !own_transaction {
         let (sink, done) = connection.run(statement, sink).await?;
+        let done = counted(care, done);
         check_affected(care, done)?;
         return Ok((sink, done));
     }
     *own = Own::Open;
     connection.control(Control::Begin(Begin::plain(care.isolated))).await?;
     let result = connection.run(statement, sink).await.and_then(|(sink, done)| {
+        let done = counted(care, done);
         check_affected(care, done)?;
         Ok((sink, done))
     });
@@ -626,6 +630,14 @@ async fn drive(
     let finished = result?;
     ended?;
     Ok(finished)
+}
+
+fn counted(care: &Care, done: Done) -> Done {
+    match care.counted {
+        Counted::ByServer => done,
+        Counted::AsReturned => Done { affected: done.rows, ..done },
+        Counted::Known(affected) => Done { affected, ..done },
+    }
 }
 
 fn check_affected(care: &Care, done: Done) -> Result<()> {

@@ -33,3 +33,4 @@ pub use stream::RowStream;
 pub use terminals::QueryText;
 pub use transaction::Transaction;
 pub use transaction_options::TransactionOptions;
+pub use writes::StreamRow;

@@ -7,7 +7,7 @@ use crate::compile::{CompiledQuery, Target, compile};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, guard};
-use crate::query::{Ddl, Frame, RawText, Relation, Verb, Write, WriteKind};
+use crate::query::{Ddl, Frame, RawText, Relation, Source, Upsert, Verb, Write, WriteKind};
 use crate::schema::{
     RawSegment, RawStatement, ResolvedPlan, Schema, resolve_ddl, resolve_frame, resolve_raw, resolve_write,
 };
@@ -68,8 +68,30 @@ impl Plan<'_> {
         }
     }
 
+    /// How its rows are counted, where the server's own number is another one.
+    pub(super) fn counted(&self, dialect: Dialect) -> Counted {
+        let Plan::Write(write) = self else { return Counted::ByServer };
+        match &write.kind {
+            // SQL: MariaDB sends rows in place of their number.
+            _ if write.returning.is_some() && dialect.is_mysql_family() => Counted::AsReturned,
+            // SQL: MySQL manual, 15.2.7.2: a row counts 1 if it was inserted and 2 if it was updated; with CLIENT_FOUND_ROWS 1 if it was
+            // updated to what it was. None is left alone.
+            WriteKind::Insert {
+                source: Source::Rows { rows, .. },
+                upsert: Some(Upsert { nothing: false, .. }),
+                ..
+            } if dialect.is_mysql_family() => Counted::Known(rows.len() as u64),
+            _ => Counted::ByServer,
+        }
+    }
+
     /// A failure in the words of the plan: PostgreSQL doesn't say which table it lacks.
     pub(super) fn explain(&self, error: Error) -> Error {
+        if let Plan::Write(write) = self
+            && let Some(matches) = several_matches(write, &error)
+        {
+            return matches;
+        }
         let tables = self.tables();
         match (tables.as_slice(), error.table()) {
             ([only], None) if error.code() == "db.unknown_table" => {
@@ -94,13 +116,16 @@ impl Plan<'_> {
                 }
                 frame.relation.deepest.saturating_add(frame.relation.depth)
             }
-            Plan::Write(write) => match &write.kind {
-                WriteKind::Insert { .. } => 0,
-                WriteKind::Update { set, condition, .. } => {
-                    set.iter().map(|(_, expr)| expr).chain(condition).map(|expr| expr.0.depth).max().unwrap_or(0)
+            Plan::Write(write) => {
+                let mut depth = 0;
+                write.each_expr(&mut |expr| depth = depth.max(expr.0.depth));
+                match write.frame() {
+                    // It will be refused before anything recurses.
+                    Some(frame) if frame.relation.size > 10_000 => 0,
+                    Some(frame) => depth.max(frame.relation.deepest.saturating_add(frame.relation.depth)),
+                    None => depth,
                 }
-                WriteKind::Delete { condition, .. } => condition.as_ref().map_or(0, |expr| expr.0.depth),
-            },
+            }
             Plan::Ddl(ddl) => ddl.depth(),
             Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) => 0,
         }
@@ -182,6 +207,36 @@ impl Plan<'_> {
             Plan::Ddl(ddl) => resolve_ddl(ddl, schema, &segment),
         }
     }
+}
+
+/// How many rows a statement touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Counted {
+    #[default]
+    ByServer,
+    /// As many as it returned.
+    AsReturned,
+    /// The server has been told so many, and left none alone.
+    Known(u64),
+}
+
+/// The failure of a subquery that has more than one row, where the subquery stands for a match of a write.
+fn several_matches(write: &Write, error: &Error) -> Option<Error> {
+    let WriteKind::Update { from: Some(_), .. } = &write.kind else { return None };
+    // SQL: 21000 is cardinality_violation, on MySQL of 1242 too; on SQLite it is the overflow that stands for it.
+    if error.sqlstate() != Some("21000") && error.code() != "db.out_of_range" {
+        return None;
+    }
+    let table = write.table.as_ref().ok()?;
+    let message = format!(
+        "a row of {:?} matches several rows of the frame, and which of them to take is not said; group the frame, or make it one row for each match",
+        table.name
+    );
+    let found = Error::new(ErrorKind::RowCount, "update.several_matches", message).with_table(table.name.as_str());
+    Some(match error.sqlstate() {
+        Some(sqlstate) => found.with_sqlstate(sqlstate),
+        None => found,
+    })
 }
 
 fn tables_of(relation: &Relation, names: &mut Vec<String>) {

@@ -155,6 +155,8 @@ pub(crate) enum Kind {
         table: Option<Ident>,
         name: Ident,
     },
+    /// A column of the row that an upsert was to insert.
+    Incoming(Ident),
     Alias(Expr, Ident),
     /// `*` of the relation: legal in `select` and in `count`.
     Everything,
@@ -249,6 +251,7 @@ fn write_shape(expr: &Expr, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resu
     let label = match expr.kind() {
         Kind::Column { name, .. } => return write!(f, "{name:?}"),
         Kind::Outer { name, .. } => return write!(f, "outer({name:?})"),
+        Kind::Incoming(name) => return write!(f, "incoming({name:?})"),
         Kind::Literal(bind) => return write!(f, "{bind:?}"),
         Kind::Null => return f.write_str("NULL"),
         Kind::Everything => return f.write_str("*"),
@@ -309,6 +312,7 @@ fn children<'k>(kind: &'k Kind, mut visit: impl FnMut(&'k Expr)) {
     match kind {
         Kind::Column { .. }
         | Kind::Outer { .. }
+        | Kind::Incoming(_)
         | Kind::Literal(_)
         | Kind::Null
         | Kind::Everything
@@ -367,6 +371,7 @@ fn take_children(kind: &mut Kind) -> Vec<Expr> {
     match std::mem::replace(kind, Kind::Everything) {
         Kind::Column { .. }
         | Kind::Outer { .. }
+        | Kind::Incoming(_)
         | Kind::Literal(_)
         | Kind::Null
         | Kind::Everything

@@ -391,6 +391,10 @@ impl<'a> Walk<'a> {
                 }
                 self.name(name);
             }
+            Kind::Incoming(name) => {
+                self.tag(24);
+                self.name(name);
+            }
             Kind::Alias(inner, name) => {
                 self.tag(19);
                 self.name(name);

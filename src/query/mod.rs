@@ -21,7 +21,7 @@ mod sample;
 mod raw;
 mod window;
 mod write;
-mod version;
+
 mod shape;
 
 use std::any::Any;
@@ -58,9 +58,12 @@ pub(crate) use subquery::frame_of;
 pub use subquery::{exists, not_exists, scalar};
 pub(crate) use values::ValueRows;
 pub use values::values;
-pub(crate) use version::Version;
-pub use write::{Delete, Insert, IntoRow, Update};
-pub(crate) use write::{Write, WriteKind, check_write};
+pub use write::{
+    Changes, ConflictTarget, Delete, Insert, IntoRow, OnConflict, Returning, UniqueKey, Update, incoming, unique_key,
+};
+pub(crate) use write::{
+    GivenRow, Joined, Source, Target as ConflictKey, Upsert, Write, WriteKind, check_write, repeated_keys,
+};
 
 /// A relation under construction: a table, or what a chain of verbs makes of one.
 ///

@@ -1,6 +1,6 @@
 //! How many rows a plan can give at most, as far as it says itself.
 
-use super::{Relation, Verb, Write, WriteKind};
+use super::{Relation, Source, Verb, Write, WriteKind};
 
 impl Relation {
     /// `None` where nothing in the chain says so.
@@ -44,7 +44,8 @@ impl Write {
     /// The rows of an insert; for another write what `max_affected` allows.
     pub(crate) fn most_rows(&self) -> Option<u64> {
         match &self.kind {
-            WriteKind::Insert { rows, .. } => u64::try_from(rows.len()).ok(),
+            WriteKind::Insert { source: Source::Rows { rows, .. }, .. } => u64::try_from(rows.len()).ok(),
+            WriteKind::Insert { source: Source::Frame { frame, .. }, .. } => frame.relation.most_rows(),
             _ => self.max_affected,
         }
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::pivot::Cell;
 use super::{
-    Chosen, Exploded, Frame, JoinOn, Matching, Origin, Recursion, Relation, Step, TableName, ValueRows, Verb, Write,
-    WriteKind,
+    Chosen, ConflictKey, Exploded, Frame, JoinOn, Matching, Origin, Recursion, Relation, Source, Step, TableName,
+    Upsert, ValueRows, Verb, Write, WriteKind,
 };
-use crate::expr::{Shapeless, Walk, Walked};
+use crate::expr::{Expr, Shapeless, Walk, Walked};
+use crate::ident::Ident;
 use crate::value::Bind;
 
 /// How many verbs a chain may have, and all joined ones together, before the resolver refuses it.
@@ -299,7 +300,17 @@ fn join_on<'a>(on: &'a JoinOn, walk: &mut Walk<'a>) -> Walked {
 impl Write {
     /// Writes the structure of the write into `walk`. How many rows it may or must find is no part of it.
     pub(crate) fn shape<'a>(&'a self, walk: &mut Walk<'a>) -> Walked {
-        let Write { table: target, kind, mistakes, location: _, max_affected: _, conflict: _, origin, version } = self;
+        let Write {
+            table: target,
+            kind,
+            mistakes,
+            location: _,
+            max_affected: _,
+            conflict: _,
+            origin,
+            version,
+            returning,
+        } = self;
         walk.belongs_to(Some(origin.place()));
         let Ok(target) = target else { return Err(Shapeless) };
         if !mistakes.is_empty() {
@@ -311,32 +322,88 @@ impl Write {
             walk.name(column);
             walk.expr(value)?;
         }
-        let condition = match kind {
-            WriteKind::Insert { columns, rows } => {
+        walk.part(&returning.is_some());
+        if let Some(columns) = returning {
+            walk.exprs(columns)?;
+        }
+        let (condition, joined) = match kind {
+            WriteKind::Insert { columns, source, upsert } => {
                 walk.tag(121);
                 table(target, walk);
                 walk.length(columns.len());
                 columns.iter().for_each(|name| walk.name(name));
-                return given_rows(rows, walk);
+                walk.part(&upsert.is_some());
+                if let Some(upsert) = upsert {
+                    upsert_of(upsert, source, walk)?;
+                }
+                return match source {
+                    // What a text becomes depends on what it says, and is made anew each time.
+                    Source::Rows { loose: true, .. } => Err(Shapeless),
+                    Source::Rows { rows, loose: false } => {
+                        walk.tag(1);
+                        given_rows(rows, walk)
+                    }
+                    Source::Frame { frame, by_name } => {
+                        walk.tag(2);
+                        walk.part(by_name);
+                        frame.shape_inside(walk)
+                    }
+                };
             }
-            WriteKind::Update { set, condition, all_rows } => {
+            WriteKind::Update { set, condition, all_rows, from } => {
                 walk.tag(122);
                 walk.part(all_rows);
-                walk.length(set.len());
-                for (name, value) in set {
-                    walk.name(name);
-                    walk.expr(value)?;
-                }
-                condition
+                assignments(set, walk)?;
+                (condition, from)
             }
-            WriteKind::Delete { condition, all_rows } => {
+            WriteKind::Delete { condition, all_rows, using } => {
                 walk.tag(123);
                 walk.part(all_rows);
-                condition
+                (condition, using)
             }
         };
         table(target, walk);
         walk.part(&condition.is_some());
-        condition.as_ref().map_or(Ok(()), |condition| walk.expr(condition))
+        if let Some(condition) = condition {
+            walk.expr(condition)?;
+        }
+        walk.part(&joined.is_some());
+        match joined {
+            // The frame is resolved once for each value that is taken from it, so its own values are met more than once.
+            Some(_) => Err(Shapeless),
+            None => Ok(()),
+        }
     }
+}
+
+fn assignments<'a>(set: &'a [(Ident, Expr)], walk: &mut Walk<'a>) -> Walked {
+    walk.length(set.len());
+    for (name, value) in set {
+        walk.name(name);
+        walk.expr(value)?;
+    }
+    Ok(())
+}
+
+fn upsert_of<'a>(upsert: &'a Upsert, source: &Source, walk: &mut Walk<'a>) -> Walked {
+    let Upsert { target, nothing, set, condition } = upsert;
+    // Whether two of several rows have one key is seen by looking at them.
+    if !nothing && matches!(source, Source::Rows { rows, .. } if rows.len() > 1) {
+        return Err(Shapeless);
+    }
+    match target {
+        ConflictKey::Columns(names) => {
+            walk.tag(1);
+            walk.length(names.len());
+            names.iter().for_each(|name| walk.name(name));
+        }
+        ConflictKey::Key(name) => {
+            walk.tag(2);
+            walk.name(name);
+        }
+    }
+    walk.part(nothing);
+    assignments(set, walk)?;
+    walk.part(&condition.is_some());
+    condition.as_ref().map_or(Ok(()), |condition| walk.expr(condition))
 }

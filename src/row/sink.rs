@@ -65,6 +65,11 @@ impl<M: MakeRow> CollectSink<M> {
 }
 
 impl RowsSink {
+    /// The columns, and the rows.
+    pub(crate) fn into_parts(self) -> (Arc<Columns>, Vec<Row>) {
+        (self.columns, self.items)
+    }
+
     pub(crate) fn into_rows(self) -> Rows {
         Rows::new(self.columns, self.items)
     }

@@ -15,9 +15,12 @@ mod resolve_lock;
 mod resolve_set;
 mod resolve_subquery;
 mod resolve_step;
+mod conform;
 mod resolve_write;
 mod ddl;
 mod resolve_ddl;
+mod resolve_insert;
+mod resolve_joined;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,9 +37,9 @@ pub(crate) use resolve_ddl::resolve_ddl;
 pub(crate) use resolve_expr::escaped;
 pub(crate) use resolve_write::resolve_write;
 pub(crate) use resolved::{
-    Asked, Body, ColumnId, ColumnInfo, ElementOf, ElementPart, Explosion, Facts, Node, NodeKind, Output, RawSegment,
-    RawStatement, ResolvedPlan, Rx, RxKind, ScanId, ScanInfo, ScanSource, SetColumn, SortColumn, each_operand, lineage,
-    map_operands,
+    Asked, Body, ColumnId, ColumnInfo, ElementOf, ElementPart, Explosion, Facts, InsertBody, InsertRows, Node,
+    NodeKind, OtherKeys, Output, RawSegment, RawStatement, ResolvedPlan, Returned, Rx, RxKind, ScanId, ScanInfo,
+    ScanSource, SetColumn, SortColumn, UpsertBody, each_operand, lineage, map_operands,
 };
 pub(crate) use scope::suggest;
 
@@ -58,6 +61,18 @@ pub struct TableSchema {
     pub(crate) schema: Option<String>,
     pub(crate) name: String,
     pub(crate) columns: Vec<ColumnSchema>,
+    /// Its primary and unique keys, where the catalogue was asked.
+    pub(crate) keys: Option<Vec<KeySchema>>,
+}
+
+/// A primary or unique key of a [`TableSchema`], or a unique index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeySchema {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) primary: bool,
+    /// It is over whole columns and over every row: no expression, no part of a text, no condition.
+    pub(crate) plain: bool,
 }
 
 /// One column of a [`TableSchema`].
@@ -139,6 +154,35 @@ impl TableSchema {
     /// The column called `name`.
     pub fn column(&self, name: &str) -> Option<&ColumnSchema> {
         self.columns.iter().find(|column| column.name.as_str() == name)
+    }
+}
+
+impl TableSchema {
+    /// The primary and unique keys, and unique indexes; none for a table that `table!` declares.
+    pub fn keys(&self) -> &[KeySchema] {
+        self.keys.as_deref().unwrap_or_default()
+    }
+
+    /// The columns of the primary key; none where there is none.
+    pub fn primary_key(&self) -> &[String] {
+        self.keys().iter().find(|key| key.primary).map(KeySchema::columns).unwrap_or_default()
+    }
+}
+
+impl KeySchema {
+    /// The key's name: on MySQL and MariaDB that of a primary key is `PRIMARY`, and SQLite makes names up.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its columns, in the key's order. An expression is none of them.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Whether it is the primary key.
+    pub fn is_primary(&self) -> bool {
+        self.primary
     }
 }
 

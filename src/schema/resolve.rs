@@ -23,7 +23,7 @@ use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
 /// How many verbs a chain may have: later stages recurse over them.
-const MAX_VERBS: u32 = 250;
+pub(super) const MAX_VERBS: u32 = 250;
 
 /// How many verbs all joined frames may have together.
 const MAX_SIZE: u32 = 5_000;
@@ -92,6 +92,8 @@ pub(super) struct Resolver<'a> {
     /// Which relation each is.
     pub(super) cte_places: Vec<(CtePlace, usize)>,
     pub(super) recursions: Vec<Active>,
+    /// The row that an upsert was to insert, while what it sets is being resolved.
+    pub(super) incoming: Option<Scope>,
     /// The keys of the grouping sets whose aggregates are being resolved.
     pub(super) grouped: Vec<ColumnId>,
     /// Where the statement's lock stands.
@@ -118,6 +120,7 @@ impl<'a> Resolver<'a> {
             cte_order: Vec::new(),
             cte_places: Vec::new(),
             recursions: Vec::new(),
+            incoming: None,
             grouped: Vec::new(),
             locked: None,
             lock: None,
@@ -126,7 +129,7 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn finish(self, kind: StatementKind, body: Body) -> ResolvedPlan {
         // A write's target is bound before anything else.
-        let target = matches!(body, Body::Insert { .. } | Body::Update { .. } | Body::Delete { .. } | Body::Ddl(_))
+        let target = matches!(body, Body::Insert(_) | Body::Update { .. } | Body::Delete { .. } | Body::Ddl(_))
             .then_some((0, kind));
         let tables = self.access.report(&self.columns, &self.scans, target);
         let facts = Facts {
@@ -647,45 +650,8 @@ impl<'a> Resolver<'a> {
         left_scope.open = None;
         right_scope.open = None;
 
-        let suffix = match &on.suffix {
-            None => Ident::fixed("_right")?,
-            Some(suffix) => suffix.clone()?,
-        };
         let mut defined = Vec::new();
-        let (condition, scope) = match &on.condition {
-            Matching::Invalid(error) => return Err(error.clone()),
-            Matching::Nothing => (None, self.merge(&left_scope, &right_scope, &suffix, &[])?),
-            Matching::Condition(condition) => {
-                let both = Scope {
-                    visible: left_scope.visible.iter().chain(&right_scope.visible).cloned().collect(),
-                    ..Scope::default()
-                };
-                let place = Place { use_for: Use::Join, aggregates: Aggregates::Forbidden("on") };
-                let condition = self.condition(condition, &both, place)?;
-                if let super::RxKind::True = condition.kind() {
-                    let message = "the join has no condition; write one, or `cross_join` for every pair of rows";
-                    return Err(Error::new(ErrorKind::Plan, "join.no_condition", message));
-                }
-                (Some(condition), self.merge(&left_scope, &right_scope, &suffix, &[])?)
-            }
-            Matching::Names(names) => {
-                let (condition, keys) = self.using(names, &left_scope, &right_scope, kind, &mut defined)?;
-                let mut scope = self.merge(&left_scope, &right_scope, &suffix, names)?;
-                let mut sides = Vec::new();
-                for item in &mut scope.visible {
-                    if let Some((_, id)) = keys.iter().find(|(name, _)| item.name == *name)
-                        && item.id != *id
-                    {
-                        // The key is neither side's own; `of` still reaches that.
-                        sides.push(item.clone());
-                        item.id = *id;
-                        item.relation = None;
-                    }
-                }
-                scope.hidden.extend(sides);
-                (Some(condition), scope)
-            }
-        };
+        let (condition, scope) = self.matching(&left_scope, &right_scope, kind, on, &mut defined)?;
         // What an outer join fills with NULL may be NULL from here on.
         let filled: &[&Scope] = match kind {
             JoinKind::Left | JoinKind::LeftLateral => &[&right_scope],
@@ -704,6 +670,53 @@ impl<'a> Resolver<'a> {
             return Ok((node, left_scope));
         }
         Ok((extend(node, defined), scope))
+    }
+
+    /// How two relations match, and the columns of both.
+    pub(super) fn matching(
+        &mut self,
+        left: &Scope,
+        right: &Scope,
+        kind: JoinKind,
+        on: &JoinOn,
+        defined: &mut Vec<(ColumnId, Rx)>,
+    ) -> Result<(Option<Rx>, Scope)> {
+        let suffix = match &on.suffix {
+            None => Ident::fixed("_right")?,
+            Some(suffix) => suffix.clone()?,
+        };
+        Ok(match &on.condition {
+            Matching::Invalid(error) => return Err(error.clone()),
+            Matching::Nothing => (None, self.merge(left, right, &suffix, &[])?),
+            Matching::Condition(condition) => {
+                let both =
+                    Scope { visible: left.visible.iter().chain(&right.visible).cloned().collect(), ..Scope::default() };
+                let place = Place { use_for: Use::Join, aggregates: Aggregates::Forbidden("on") };
+                let condition = self.condition(condition, &both, place)?;
+                if let super::RxKind::True = condition.kind() {
+                    let message = "the join has no condition; write one, or `cross_join` for every pair of rows";
+                    return Err(Error::new(ErrorKind::Plan, "join.no_condition", message));
+                }
+                (Some(condition), self.merge(left, right, &suffix, &[])?)
+            }
+            Matching::Names(names) => {
+                let (condition, keys) = self.using(names, left, right, kind, defined)?;
+                let mut scope = self.merge(left, right, &suffix, names)?;
+                let mut sides = Vec::new();
+                for item in &mut scope.visible {
+                    if let Some((_, id)) = keys.iter().find(|(name, _)| item.name == *name)
+                        && item.id != *id
+                    {
+                        // The key is neither side's own; `of` still reaches that.
+                        sides.push(item.clone());
+                        item.id = *id;
+                        item.relation = None;
+                    }
+                }
+                scope.hidden.extend(sides);
+                (Some(condition), scope)
+            }
+        })
     }
 
     /// `left.k = right.k` for each name, and the column that stands for both: the left one, the right one in a right join,

@@ -63,6 +63,7 @@ impl Resolver<'_> {
             Kind::Invalid(error) => Err(error.clone()),
             Kind::Column { table, name, declared } => self.column(table.as_ref(), name, *declared, scope, place),
             Kind::Outer { table, name } => self.outer(table.as_ref(), name),
+            Kind::Incoming(name) => self.incoming(name, place),
             Kind::Subquery { kind, operand, plan, negated } => {
                 let operand = operand.as_ref().map(|operand| self.walk(operand, scope, place)).transpose()?;
                 self.subquery(*kind, operand, plan, *negated, scope, place)

@@ -1,14 +1,14 @@
 //! Binding a write's names.
 
 use super::access::Use;
-use super::binds::Provenance;
-use super::resolve::{Resolver, Segmenter};
-use super::resolve_expr::{Aggregates, Place};
-use super::resolved::{Body, ColumnId, ResolvedPlan, Rx, ScanInfo, ScanSource};
+use super::resolve::{MAX_VERBS, Resolver, Segmenter, check_size};
+use super::resolve_expr::{Aggregates, Place, implied_name};
+use super::resolve_joined::Matched;
+use super::resolved::{Body, ColumnId, ResolvedPlan, Returned, Rx, ScanInfo, ScanSource};
 use super::scope::{Item, Open, Scope, suggest};
-use super::{Schema, typing};
+use super::{Schema, check_depth, typing};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Address, Expr};
+use crate::expr::{Expr, Kind};
 use crate::ident::Ident;
 use crate::query::{TableName, Write, WriteKind, check_write};
 use crate::statement::StatementKind;
@@ -27,6 +27,11 @@ pub(crate) fn resolve_write(write: &Write, schema: &Schema, segment: Segmenter<'
         Ok(table) => resolve(write, table, schema, segment, &mut mistakes),
         Err(error) => Err(error),
     };
+    // Missing columns are asked for first: what else is wrong may only seem so without them.
+    let needed = mistakes.iter().chain(result.as_ref().err()).find(|error| error.kind() == ErrorKind::SchemaNeeded);
+    if let Some(needed) = needed {
+        return Err(needed.clone().at(location));
+    }
     match (result, Error::join(mistakes)) {
         (_, Some(mistakes)) => Err(mistakes.at(location)),
         (Err(error), None) => Err(error.at(location)),
@@ -41,57 +46,60 @@ fn resolve(
     segment: Segmenter<'_>,
     mistakes: &mut Vec<Error>,
 ) -> Result<ResolvedPlan> {
+    if let Some(frame) = write.frame() {
+        let relation = &frame.relation;
+        let readings = match &write.kind {
+            WriteKind::Update { set, .. } => u32::try_from(set.len()).unwrap_or(u32::MAX).saturating_add(1),
+            _ => 1,
+        };
+        check_depth(relation.depth, MAX_VERBS, "the chain").map_err(|error| error.at(relation.location))?;
+        check_size(relation.size.saturating_mul(readings)).map_err(|error| error.at(relation.location))?;
+    }
     let mut resolver = Resolver::new(schema, segment);
     resolver.origin = Some(write.origin.clone());
     let (scan, scope) = resolver.write_target(&table);
     let max_affected = write.max_affected;
+    let returning = |resolver: &mut Resolver<'_>| {
+        let columns = write.returning.as_deref();
+        columns.map(|columns| resolver.returned(columns, &scope)).transpose()
+    };
     match &write.kind {
-        WriteKind::Insert { columns, rows } => {
-            let mut types = Vec::with_capacity(columns.len());
-            for column in columns {
-                let target = resolver.target_column(&table, column, &scope);
-                types.push(match target {
-                    Ok(id) => resolver.columns.get(id).and_then(|info| info.sql_type),
-                    Err(error) => {
-                        mistakes.push(error);
-                        None
-                    }
-                });
+        WriteKind::Insert { columns, source, upsert } => {
+            let mut insert = resolver.insert(&table, scan, &scope, columns, source, mistakes)?;
+            if let Some(upsert) = upsert {
+                insert.upsert = Some(resolver.upsert(&table, &scope, &insert.columns, upsert, mistakes)?);
             }
-            let count = rows.len();
-            resolver.binds.reserve(count * columns.len());
-            for row in rows {
-                for ((bind, target), column) in row.iter().zip(&types).zip(columns) {
-                    if !bind.value.is_null() && !storable(*target, bind.sql_type) && mistakes.len() < 10 {
-                        mistakes.push(wrong_value(&table, column, *target, bind.sql_type));
-                    }
-                    let origin = Provenance::Literal(Address::of(bind));
-                    let mut bind = bind.clone();
-                    if bind.value.is_null()
-                        && let Some(target) = target
-                    {
-                        bind.sql_type = *target;
-                    }
-                    resolver.binds.push(bind, origin);
-                }
-            }
-            Ok(resolver.finish(StatementKind::Insert, Body::Insert { table, columns: columns.clone(), rows: count }))
+            insert.max_affected = max_affected;
+            insert.returning = returning(&mut resolver)?;
+            Ok(resolver.finish(StatementKind::Insert, Body::Insert(Box::new(insert))))
         }
-        WriteKind::Update { set, condition, .. } => {
-            let mut resolved = Vec::with_capacity(set.len());
-            for (column, value) in set {
-                match resolver.assignment(&table, column, value, &scope) {
-                    Ok(value) => resolved.push((column.clone(), value)),
-                    Err(error) => mistakes.push(error),
+        WriteKind::Update { set, condition, from, .. } => {
+            let (set, condition) = match from {
+                Some(joined) => {
+                    let matched = Matched { joined, target: &scope, scan, condition: condition.as_ref() };
+                    let set = resolver.taken(&table, &matched, set, mistakes)?;
+                    (set, Some(resolver.has_match(&matched)?))
                 }
-            }
-            let condition = resolver.write_condition(condition.as_ref(), &scope)?;
-            let body = Body::Update { table, scan, set: resolved, condition, max_affected };
+                None => {
+                    let set = resolver.assignments(&table, set, &scope, mistakes);
+                    (set, resolver.write_condition(condition.as_ref(), &scope)?)
+                }
+            };
+            let returning = returning(&mut resolver)?;
+            let body = Body::Update { table, scan, set, condition, max_affected, returning };
             Ok(resolver.finish(StatementKind::Update, body))
         }
-        WriteKind::Delete { condition, .. } => {
-            let condition = resolver.write_condition(condition.as_ref(), &scope)?;
-            Ok(resolver.finish(StatementKind::Delete, Body::Delete { table, scan, condition, max_affected }))
+        WriteKind::Delete { condition, using, .. } => {
+            let condition = match using {
+                Some(joined) => {
+                    let matched = Matched { joined, target: &scope, scan, condition: condition.as_ref() };
+                    Some(resolver.has_match(&matched)?)
+                }
+                None => resolver.write_condition(condition.as_ref(), &scope)?,
+            };
+            let returning = returning(&mut resolver)?;
+            let body = Body::Delete { table, scan, condition, max_affected, returning };
+            Ok(resolver.finish(StatementKind::Delete, body))
         }
     }
 }
@@ -136,7 +144,7 @@ impl Resolver<'_> {
         (scan, scope)
     }
 
-    fn target_column(&mut self, table: &TableName, column: &Ident, scope: &Scope) -> Result<ColumnId> {
+    pub(super) fn target_column(&mut self, table: &TableName, column: &Ident, scope: &Scope) -> Result<ColumnId> {
         let id = self.find_column(None, column, None, scope).map_err(|_| {
             let known: Vec<&str> = scope.visible.iter().map(|item| item.name.as_str()).collect();
             let message =
@@ -149,21 +157,92 @@ impl Resolver<'_> {
         Ok(id)
     }
 
-    fn assignment(&mut self, table: &TableName, column: &Ident, value: &Expr, scope: &Scope) -> Result<Rx> {
-        let id = self.target_column(table, column, scope)?;
-        let target = self.columns.get(id).and_then(|info| info.sql_type);
-        let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("set") };
-        let rx = self.expr(value, scope, place)?;
-        match rx.sql_type() {
-            Some(found) if !storable(target, found) => Err(wrong_value(table, column, target, found)),
-            _ => Ok(rx),
+    /// What each column is set to; a mistake in one is noted.
+    pub(super) fn assignments(
+        &mut self,
+        table: &TableName,
+        set: &[(Ident, Expr)],
+        scope: &Scope,
+        mistakes: &mut Vec<Error>,
+    ) -> Vec<(Ident, Rx)> {
+        let mut resolved = Vec::with_capacity(set.len());
+        for (column, value) in set {
+            match self.assignment(table, column, value, scope) {
+                Ok(value) => resolved.push((column.clone(), value)),
+                Err(error) => mistakes.push(error),
+            }
         }
+        resolved
     }
 
-    fn write_condition(&mut self, condition: Option<&Expr>, scope: &Scope) -> Result<Option<Rx>> {
-        let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("a write") };
+    fn assignment(&mut self, table: &TableName, column: &Ident, value: &Expr, scope: &Scope) -> Result<Rx> {
+        let target = self.assigned(table, column, scope)?;
+        let rx = self.expr(value, scope, SET)?;
+        check_stored(table, column, target, &rx)?;
+        Ok(rx)
+    }
+
+    /// The type of a column that is written.
+    pub(super) fn assigned(&mut self, table: &TableName, column: &Ident, scope: &Scope) -> Result<Option<SqlType>> {
+        let id = self.target_column(table, column, scope)?;
+        Ok(self.columns.get(id).and_then(|info| info.sql_type))
+    }
+
+    /// What a write gives back: the row's own columns, and expressions over them.
+    fn returned(&mut self, list: &[Expr], scope: &Scope) -> Result<Returned> {
+        self.close(scope, "`returning`")?;
+        let place = Place { use_for: Use::Output, aggregates: Aggregates::Forbidden("returning") };
+        let mut returned = Returned::with_capacity(list.len());
+        for expr in list {
+            if let Kind::Everything = expr.kind() {
+                for item in &scope.visible {
+                    returned.push((item.name.clone(), self.use_column(item.id, Use::Output)));
+                }
+                continue;
+            }
+            let rx = self.expr(expr, scope, place)?;
+            if rx.windowed() || has_subquery(&rx) {
+                let message = "`returning` takes columns of the row and what is computed from them, no window and no subquery; read the rest in a query of its own";
+                return Err(Error::new(ErrorKind::Plan, "returning.expression", message));
+            }
+            returned.push((implied_name(expr)?, rx));
+        }
+        if returned.is_empty() {
+            let message = "`returning` names no column; write at least one, or `all()`";
+            return Err(Error::new(ErrorKind::Plan, "plan.no_columns", message));
+        }
+        for (position, (name, _)) in returned.iter().enumerate() {
+            if returned.iter().take(position).any(|(before, _)| before == name) {
+                let message = format!("two columns of the result are called {name:?}; rename one with `.as_(\"..\")`");
+                return Err(Error::new(ErrorKind::Plan, "plan.repeated_column", message).with_column(name.as_str()));
+            }
+        }
+        Ok(returned)
+    }
+
+    pub(super) fn write_condition(&mut self, condition: Option<&Expr>, scope: &Scope) -> Result<Option<Rx>> {
+        let place = CONDITION;
         condition.map(|condition| self.condition(condition, scope, place)).transpose()
     }
+}
+
+/// Where what is set stands.
+pub(super) const SET: Place<'static> = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("set") };
+/// Where a write's condition stands.
+pub(super) const CONDITION: Place<'static> =
+    Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("a write") };
+
+pub(super) fn check_stored(table: &TableName, column: &Ident, target: Option<SqlType>, value: &Rx) -> Result<()> {
+    match value.sql_type() {
+        Some(found) if !storable(target, found) => Err(wrong_value(table, column, target, found)),
+        _ => Ok(()),
+    }
+}
+
+fn has_subquery(rx: &Rx) -> bool {
+    let mut found = matches!(rx.kind(), super::RxKind::Subquery { .. });
+    super::each_operand(rx.kind(), &mut |operand| found = found || has_subquery(operand));
+    found
 }
 
 /// Whether a value of type `value` may be stored in a column of type `column`. Text columns of databases without the type take
@@ -177,7 +256,7 @@ pub(super) fn storable(column: Option<SqlType>, value: SqlType) -> bool {
         )
 }
 
-fn wrong_value(table: &TableName, column: &Ident, target: Option<SqlType>, found: SqlType) -> Error {
+pub(super) fn wrong_value(table: &TableName, column: &Ident, target: Option<SqlType>, found: SqlType) -> Error {
     let target = target.map_or_else(|| "another type".to_owned(), |target| target.to_string());
     Error::new(
         ErrorKind::Type,

@@ -50,12 +50,70 @@ pub(crate) struct SubplanInfo {
 }
 
 pub(crate) enum Body {
-    Query { root: Node, output: Output },
-    Insert { table: TableName, columns: Vec<Ident>, rows: usize },
-    Update { table: TableName, scan: ScanId, set: Vec<(Ident, Rx)>, condition: Option<Rx>, max_affected: Option<u64> },
-    Delete { table: TableName, scan: ScanId, condition: Option<Rx>, max_affected: Option<u64> },
+    Query {
+        root: Node,
+        output: Output,
+    },
+    Insert(Box<InsertBody>),
+    Update {
+        table: TableName,
+        scan: ScanId,
+        set: Vec<(Ident, Rx)>,
+        condition: Option<Rx>,
+        max_affected: Option<u64>,
+        returning: Option<Returned>,
+    },
+    Delete {
+        table: TableName,
+        scan: ScanId,
+        condition: Option<Rx>,
+        max_affected: Option<u64>,
+        returning: Option<Returned>,
+    },
     Ddl(Box<super::ResolvedDdl>),
     Raw(RawStatement),
+}
+
+/// What a write gives back of each row.
+pub(crate) type Returned = Vec<(Ident, Rx)>;
+
+pub(crate) struct InsertBody {
+    pub(crate) table: TableName,
+    pub(crate) scan: ScanId,
+    pub(crate) columns: Vec<Ident>,
+    pub(crate) rows: InsertRows,
+    pub(crate) upsert: Option<UpsertBody>,
+    pub(crate) max_affected: Option<u64>,
+    pub(crate) returning: Option<Returned>,
+}
+
+pub(crate) enum InsertRows {
+    /// Binds from `first` on, row by row.
+    Binds { first: usize, rows: usize },
+    /// The columns of a relation, in the order of the insert's.
+    Query { root: Node, output: Vec<(Ident, ColumnId)> },
+}
+
+pub(crate) struct UpsertBody {
+    /// The key's columns.
+    pub(crate) key: Vec<Ident>,
+    /// The row that is there stays as it is.
+    pub(crate) nothing: bool,
+    pub(crate) set: Vec<(Ident, Rx)>,
+    pub(crate) condition: Option<Rx>,
+    /// What stands for the row that was to be inserted.
+    pub(crate) incoming: ScanId,
+    pub(crate) keys: OtherKeys,
+}
+
+/// What is known of a table's keys beside the one that an upsert names.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum OtherKeys {
+    /// The catalogue was not read.
+    Unknown,
+    None,
+    /// There is one, called so.
+    Some(String),
 }
 
 /// Raw text taken apart at its parameters.

@@ -35,3 +35,4 @@ mod tables;
 mod tpch;
 mod types;
 mod write_text;
+mod writes;

@@ -285,6 +285,22 @@ impl<'a> Folder<'a> {
         Ok(block)
     }
 
+    /// The block of a row that is inserted: the table is not read.
+    pub(super) fn inserted(&mut self, scan: ScanId) -> Result<Block> {
+        self.scan(scan)
+    }
+
+    /// `target` beside the row that an upsert was to insert, and the place of that.
+    pub(super) fn with_incoming(&mut self, target: &Block, incoming: ScanId) -> Result<(Block, usize)> {
+        let kind = SourceKind::Values(ValuesSource { first: 0, rows: 0, columns: Vec::new() });
+        // The name is the database's own.
+        let alias = Ident::fixed("excluded")?;
+        self.sources.push(Source { kind, alias, scan: Some(incoming), nullable: false, lateral: false });
+        let place = self.sources.len() - 1;
+        let sources = target.sources.iter().copied().chain([place]).collect();
+        Ok((Block { sources, ..Block::default() }, place))
+    }
+
     fn columns_needed(&self) -> Error {
         let tables: Vec<TableName> = self
             .facts

@@ -23,6 +23,8 @@ pub(super) enum Function {
     Trunc,
     Truncate,
     Unnest,
+    /// In ON DUPLICATE KEY UPDATE: the value that was to be inserted.
+    Values,
 }
 
 pub(super) fn function(function: Function) -> FunctionCall {
@@ -41,6 +43,7 @@ pub(super) fn function(function: Function) -> FunctionCall {
         Function::Trunc => "TRUNC",
         Function::Truncate => "TRUNCATE",
         Function::Unnest => "unnest",
+        Function::Values => "VALUES",
     })
 }
 

@@ -24,6 +24,9 @@ impl Lowering<'_> {
             RxKind::Column(_) => return Err(Error::internal("lower.column")),
             RxKind::Source { source, column } => {
                 let name = self.folder.column_name(*source, *column)?;
+                if self.incoming == Some(*source) && self.target.dialect.is_mysql_family() {
+                    return Ok(function(Function::Values).arg(Expr::Column(column_ref(None, &name))).into());
+                }
                 let alias = if qualify { self.folder.sources.get(*source).map(|source| &source.alias) } else { None };
                 Expr::Column(column_ref(alias, &name))
             }

@@ -16,6 +16,8 @@ mod window;
 mod sets;
 mod subqueries;
 mod values;
+mod tail;
+mod insert;
 mod write;
 mod writer;
 
@@ -60,6 +62,8 @@ pub(super) struct Lowering<'a> {
     asked: bool,
     /// The block to be lowered next names its columns by AS where they are written with their source.
     named: bool,
+    /// The source that stands for the row that an upsert was to insert.
+    incoming: Option<usize>,
     /// WITH stands in each subquery, because the statement can't begin with it.
     with_inside: bool,
     /// How much text the functions of the expression so far stand for, and the operands of the one that is being written: a
@@ -89,6 +93,7 @@ impl<'a> Lowering<'a> {
             named: false,
             windows: false,
             subqueries: false,
+            incoming: None,
             with_inside: false,
             weight: 0,
             weights: Vec::new(),

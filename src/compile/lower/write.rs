@@ -2,7 +2,7 @@
 
 use sea_query::{LogicalChainOper, Query};
 
-use super::expr::place_of;
+use super::tail::Piece;
 use super::{Lowering, Rendered, iden, table_ref};
 use crate::compile::fold::Block;
 use crate::dialect::Dialect;
@@ -12,33 +12,20 @@ use crate::query::TableName;
 use crate::schema::{Asked, Facts, Rx, RxKind, each_operand};
 
 impl Lowering<'_> {
-    /// `INSERT INTO t (columns) VALUES (…), (…)`; the binds are those of the plan, row by row.
-    ///
-    /// sea-query renders the first row. The others have the same text but for the numbers of their placeholders, so the
-    /// writer goes on alone instead of a tree of a node for each value.
-    pub(in crate::compile) fn insert(self, table: &TableName, columns: &[Ident], rows: usize) -> Result<Rendered> {
-        if rows == 0 {
-            let message = "the insert has no rows, so there is no statement; add one with `.row(..)`";
-            return Err(Error::new(ErrorKind::Plan, "insert.no_rows", message));
-        }
-        let mut statement = Query::insert();
-        statement.into_table(table_ref(table)).columns(columns.iter().map(iden));
-        statement.values((0..columns.len()).map(place_of)).map_err(|_| Error::internal("lower.insert"))?;
-        self.render_then(&statement, |writer| {
-            writer.reserve_rows(rows - 1, columns.len());
-            for row in 1..rows {
-                writer.write_row(row * columns.len()..(row + 1) * columns.len());
-            }
-        })
-    }
-
     pub(in crate::compile) fn update(
         mut self,
         table: &TableName,
         target: &Block,
         set: &[(Ident, Rx)],
         condition: Option<&Rx>,
+        returning: Option<&[(Ident, Rx)]>,
     ) -> Result<Rendered> {
+        if returning.is_some() && self.target.dialect.is_mysql_family() {
+            return Err(unsupported(
+                "returning.unsupported",
+                "MySQL and MariaDB give back nothing of the rows that an update changes; run it on a handle, which reads the rows again, or read them in a transaction",
+            ));
+        }
         self.begin_write();
         let mut statement = Query::update();
         statement.table(table_ref(table));
@@ -61,7 +48,8 @@ impl Lowering<'_> {
         {
             statement.with_cte(clause);
         }
-        self.render(&statement)
+        let tail = returning.map(|columns| self.returned(columns, target)).transpose()?.unwrap_or_default();
+        self.render_then(&statement, |writer| tail.into_iter().for_each(|piece| piece.write(writer)))
     }
 
     pub(in crate::compile) fn delete(
@@ -69,7 +57,14 @@ impl Lowering<'_> {
         table: &TableName,
         target: &Block,
         condition: Option<&Rx>,
+        returning: Option<&[(Ident, Rx)]>,
     ) -> Result<Rendered> {
+        if returning.is_some() && self.target.dialect == Dialect::MySql {
+            return Err(unsupported(
+                "returning.unsupported",
+                "MySQL gives back nothing of the rows that it deletes; read them with `for_update` in a transaction first",
+            ));
+        }
         self.begin_write();
         let mut statement = Query::delete();
         statement.from_table(table_ref(table));
@@ -82,11 +77,21 @@ impl Lowering<'_> {
         {
             statement.with_cte(clause);
         }
-        self.render(&statement)
+        let tail = returning.map(|columns| self.returned(columns, target)).transpose()?.unwrap_or_default();
+        self.render_then(&statement, |writer| tail.into_iter().for_each(|piece| piece.write(writer)))
     }
 }
 
 impl Lowering<'_> {
+    /// What the write gives back, as the target's columns.
+    pub(super) fn returned(&mut self, columns: &[(Ident, Rx)], target: &Block) -> Result<Vec<Piece>> {
+        let mut rewritten = Vec::with_capacity(columns.len());
+        for (name, rx) in columns {
+            rewritten.push((name.clone(), self.folder.rewrite(target, rx)?));
+        }
+        self.returning(&rewritten)
+    }
+
     /// SQL: MariaDB's manual knows WITH before SELECT alone.
     fn begin_write(&mut self) {
         self.with_inside = self.target.dialect == Dialect::MariaDb;
@@ -125,11 +130,15 @@ impl Lowering<'_> {
     }
 }
 
+pub(super) fn unsupported(code: &'static str, message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Unsupported, code, message.into())
+}
+
 /// The assignments so that each reads the row as it was.
 ///
 /// SQL: MySQL manual, 15.2.17: "single-table UPDATE assignments are generally evaluated from left to right", and a later one
 /// sees what an earlier one has set. So one that reads a column goes before the one that sets it.
-fn in_order<'s>(set: &'s [(Ident, Rx)], facts: &Facts) -> Result<Vec<&'s (Ident, Rx)>> {
+pub(super) fn in_order<'s>(set: &'s [(Ident, Rx)], facts: &Facts) -> Result<Vec<&'s (Ident, Rx)>> {
     let mut waiting: Vec<&(Ident, Rx)> = set.iter().collect();
     let mut ordered = Vec::with_capacity(set.len());
     while !waiting.is_empty() {

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::ops::Range;
 
-use sea_query::{QueryBuilder, SqlWriter};
+use sea_query::{
+    Expr, MysqlQueryBuilder, PostgresQueryBuilder, QueryBuilder, SelectStatement, SqlWriter, SqliteQueryBuilder,
+};
 
 use super::{Fragment, literal};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ident::Ident;
 use crate::schema::{Binds, Provenance};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
@@ -131,6 +134,44 @@ impl<'a> Writer<'a> {
         self.text.push_str(text);
     }
 
+    /// Adds words of our own as they stand.
+    pub(super) fn words(&mut self, words: &'static str) {
+        self.settle();
+        self.text.push_str(words);
+    }
+
+    /// Adds a name in its quotes, doubled where it holds one.
+    pub(super) fn name(&mut self, name: &Ident) {
+        self.settle();
+        self.push_name(name.as_str());
+        self.settled = self.text.len();
+    }
+
+    pub(super) fn bind(&mut self, bind: usize) {
+        self.settle();
+        self.placeholder(bind);
+    }
+
+    pub(super) fn query(&mut self, query: &SelectStatement) {
+        self.settle();
+        match self.dialect {
+            Dialect::Postgres => query.build_collect_into(PostgresQueryBuilder, self),
+            Dialect::MySql | Dialect::MariaDb => query.build_collect_into(MysqlQueryBuilder, self),
+            Dialect::Sqlite => query.build_collect_into(SqliteQueryBuilder, self),
+        };
+        self.settle();
+    }
+
+    pub(super) fn expr(&mut self, expr: &Expr) {
+        self.settle();
+        match self.dialect {
+            Dialect::Postgres => PostgresQueryBuilder.prepare_expr(expr, self),
+            Dialect::MySql | Dialect::MariaDb => MysqlQueryBuilder.prepare_expr(expr, self),
+            Dialect::Sqlite => SqliteQueryBuilder.prepare_expr(expr, self),
+        }
+        self.settle();
+    }
+
     /// Adds a name in its quotes.
     pub(super) fn push_name(&mut self, name: &str) {
         let quote = self.dialect.name_quote();
@@ -170,12 +211,7 @@ impl<'a> Writer<'a> {
     pub(super) fn push_written(&mut self, expr: &sea_query::Expr) {
         self.literals.get_or_insert_default();
         self.settle();
-        match self.dialect {
-            Dialect::Postgres => sea_query::PostgresQueryBuilder.prepare_expr(expr, self),
-            Dialect::MySql | Dialect::MariaDb => sea_query::MysqlQueryBuilder.prepare_expr(expr, self),
-            Dialect::Sqlite => sea_query::SqliteQueryBuilder.prepare_expr(expr, self),
-        }
-        self.settle();
+        self.expr(expr);
     }
 
     fn written(&mut self, bind: usize) {

@@ -140,6 +140,8 @@ impl MySqlSession {
             let columns = match cached {
                 // The statement was just prepared and kept, so that this asks the server nothing.
                 true => match (&mut self.connection).prepare(text).await {
+                    // MariaDB tells the columns of a RETURNING with its rows, and not before.
+                    Ok(prepared) if prepared.columns().is_empty() => Ok(expected_columns(expected)),
                     Ok(prepared) => Layout::new::<MySql>(prepared.columns(), expected).map(|it| it.columns().clone()),
                     Err(error) => return Err(self.failed(Failure::Wire(error))),
                 },

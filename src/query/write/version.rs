@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::write::{Delete, Update, Write, WriteKind};
+use super::{Delete, Update, Write, WriteKind};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Expr, Kind, Operand, col};
 use crate::ident::Ident;
@@ -15,7 +15,7 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    pub(super) fn parts(&self) -> (&Ident, &Expr) {
+    pub(crate) fn parts(&self) -> (&Ident, &Expr) {
         (&self.column, &self.value)
     }
 
@@ -32,11 +32,12 @@ impl Write {
         let column = || col(version.column.as_str());
         let mut write = self.clone();
         write.version = None;
-        if let WriteKind::Update { condition: Some(condition), .. }
-        | WriteKind::Delete { condition: Some(condition), .. } = &mut write.kind
-        {
-            let narrowed = condition.clone().and(column().eq(version.value.clone()));
-            *condition = narrowed;
+        if let WriteKind::Update { condition, .. } | WriteKind::Delete { condition, .. } = &mut write.kind {
+            let narrowing = column().eq(version.value.clone());
+            *condition = Some(match condition.take() {
+                Some(condition) => condition.and(narrowing),
+                None => narrowing,
+            });
         }
         if let WriteKind::Update { set, .. } = &mut write.kind
             && !set.iter().any(|(name, _)| *name == version.column)

@@ -1,0 +1,8 @@
+//! Writes: where rows come from, what comes back, and what a row that is there already becomes.
+
+mod joined;
+mod records;
+mod returning;
+mod selects;
+mod streams;
+mod upserts;
