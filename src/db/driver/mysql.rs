@@ -140,8 +140,10 @@ impl MySqlSession {
             let columns = match cached {
                 // The statement was just prepared and kept, so that this asks the server nothing.
                 true => match (&mut self.connection).prepare(text).await {
-                    // MariaDB tells the columns of a RETURNING with its rows, and not before.
-                    Ok(prepared) if prepared.columns().is_empty() => Ok(expected_columns(expected)),
+                    // MariaDB tells the columns of a RETURNING with its rows, and not before. Of a select they are told, or something is wrong.
+                    Ok(prepared) if prepared.columns().is_empty() && is_write(&statement.sql) => {
+                        Ok(expected_columns(expected))
+                    }
                     Ok(prepared) => Layout::new::<MySql>(prepared.columns(), expected).map(|it| it.columns().clone()),
                     Err(error) => return Err(self.failed(Failure::Wire(error))),
                 },
@@ -282,6 +284,10 @@ fn text_of(sql: &Arc<str>) -> SqlStr {
         reason = "the one line in which this driver takes text: a compiled statement's"
     )]
     AssertSqlSafe(sql.clone()).into_sql_str()
+}
+
+fn is_write(sql: &str) -> bool {
+    ["INSERT ", "DELETE "].iter().any(|verb| sql.starts_with(verb))
 }
 
 fn lost() -> Error {
