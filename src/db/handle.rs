@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hook::{HookStack, Subject};
 use crate::policy::Policy;
 use crate::query::{
-    CreateTable, Delete, DropTable, Frame, Insert, IntoTable, Origin, RawSource, RawSql, Truncate, Update,
+    CreateTable, Delete, DropTable, Frame, Insert, IntoTable, Merge, Origin, RawSource, RawSql, Truncate, Update,
 };
 use crate::schema::Schema;
 use crate::statement::HandleKind;
@@ -243,6 +243,12 @@ impl Database<ReadWrite> {
     #[track_caller]
     pub fn truncate(&self, table: impl IntoTable) -> Truncate {
         Truncate::new(table, self.runner.origin())
+    }
+
+    /// Starts a merge into `table`.
+    #[track_caller]
+    pub fn merge(&self, table: impl IntoTable) -> Merge {
+        Merge::new(table, self.runner.origin())
     }
 }
 

@@ -13,7 +13,9 @@ use super::handle::{Database, Mode, ReadOnly, ReadWrite, Runner};
 use super::transaction_options::TransactionOptions;
 use super::transaction_state::TransactionState;
 use crate::error::{Error, Result};
-use crate::query::{CreateTable, Delete, DropTable, Frame, Insert, IntoTable, RawSource, RawSql, Truncate, Update};
+use crate::query::{
+    CreateTable, Delete, DropTable, Frame, Insert, IntoTable, Merge, RawSource, RawSql, Truncate, Update,
+};
 use crate::statement::StatementKind;
 
 /// A transaction: a session of its own, from `begin` to `commit` or `rollback`.
@@ -265,6 +267,12 @@ impl Transaction<ReadWrite> {
     #[track_caller]
     pub fn truncate(&self, table: impl IntoTable) -> Truncate {
         Truncate::new(table, self.runner.origin())
+    }
+
+    /// Starts a merge into `table`.
+    #[track_caller]
+    pub fn merge(&self, table: impl IntoTable) -> Merge {
+        Merge::new(table, self.runner.origin())
     }
 }
 

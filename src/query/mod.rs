@@ -59,7 +59,8 @@ pub use subquery::{exists, not_exists, scalar};
 pub(crate) use values::ValueRows;
 pub use values::values;
 pub use write::{
-    Changes, ConflictTarget, Delete, Insert, IntoRow, OnConflict, Returning, UniqueKey, Update, incoming, unique_key,
+    Changes, ConflictTarget, Delete, Insert, IntoRow, Merge, OnConflict, Returning, UniqueKey, Update, incoming,
+    unique_key,
 };
 pub(crate) use write::{
     GivenRow, Joined, Source, Target as ConflictKey, Upsert, Write, WriteKind, check_write, repeated_keys,

@@ -1,6 +1,7 @@
 //! The verbs that run writes.
 
 mod insert;
+mod merge;
 mod returning;
 mod stream;
 mod work;

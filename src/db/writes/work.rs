@@ -7,6 +7,7 @@ use super::super::transaction::Transaction;
 use super::super::transaction_options::TransactionOptions;
 use super::super::transaction_state::TransactionState;
 use crate::error::Result;
+use crate::statement::Isolation;
 
 /// A transaction of its own, or the caller's.
 pub(super) struct Work {
@@ -32,11 +33,21 @@ impl Drop for Half {
 
 impl Work {
     pub(super) async fn begin(runner: &Arc<Runner>) -> Result<Work> {
+        Work::begin_with(runner, None).await
+    }
+
+    /// A transaction of its own is isolated so.
+    pub(super) async fn begin_with(runner: &Arc<Runner>, isolation: Option<Isolation>) -> Result<Work> {
         if let Some(transaction) = &runner.transaction {
             let half = Half { transaction: Arc::clone(transaction), sent: false };
             return Ok(Work { runner: Arc::clone(runner), own: None, half: Some(half) });
         }
-        let own = Transaction::<ReadWrite>::begin(runner, &TransactionOptions::new(), 1).await?;
+        let options = TransactionOptions::new();
+        let options = match isolation {
+            Some(isolation) => options.isolation(isolation),
+            None => options,
+        };
+        let own = Transaction::<ReadWrite>::begin(runner, &options, 1).await?;
         Ok(Work { runner: Arc::clone(own.runner()), own: Some(own), half: None })
     }
 

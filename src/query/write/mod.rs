@@ -3,6 +3,7 @@
 mod check;
 mod delete;
 mod insert;
+mod merge;
 mod record;
 mod returning;
 mod row;
@@ -16,6 +17,7 @@ use std::panic::Location;
 pub(crate) use check::check_write;
 pub use delete::Delete;
 pub use insert::Insert;
+pub use merge::Merge;
 pub use returning::Returning;
 pub use row::IntoRow;
 pub(crate) use row::Row as GivenRow;
@@ -199,7 +201,7 @@ macro_rules! write_debug {
     )*};
 }
 
-write_debug!(Insert, Update, Delete, Returning);
+write_debug!(Insert, Update, Delete, Merge, Returning);
 
 impl Write {
     fn show(&self, kind: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

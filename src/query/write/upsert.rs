@@ -83,13 +83,13 @@ pub struct OnConflict {
     target: Result<Key>,
 }
 
-/// What an upsert sets in a row that is there already.
-#[derive(Clone)]
+/// What a branch sets: of an upsert in a row that is there already, of a [`Merge`](crate::Merge) in a row that matches or in a new one.
+#[derive(Clone, Default)]
 #[must_use = "give it back from the closure"]
 pub struct Changes {
-    set: Vec<(Ident, Expr)>,
-    condition: Option<Expr>,
-    mistakes: Vec<Error>,
+    pub(super) set: Vec<(Ident, Expr)>,
+    pub(super) condition: Option<Expr>,
+    pub(super) mistakes: Vec<Error>,
 }
 
 impl Insert {

@@ -1,6 +1,7 @@
 //! Writes: where rows come from, what comes back, and what a row that is there already becomes.
 
 mod joined;
+mod merging;
 mod records;
 mod returning;
 mod selects;
