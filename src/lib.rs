@@ -64,12 +64,12 @@ pub use crate::hook::{
 };
 pub use crate::ident::Ident;
 pub use crate::query::{
-    ByName, Changes, ColumnDefinition, ConflictTarget, CreateTable, DeclaredColumn, DeclaredTable, Delete, DropTable,
-    Elements, ForeignKey, Frame, GroupKeys, GroupedFrame, GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn,
-    IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, Merge, OnConflict, PivotedFrame, Projections, RawSql,
-    Recursive, ReferentialAction, Returning, SetMember, TableName, Truncate, UniqueKey, Update, column, cube, elements,
-    exists, foreign_key, grouping_sets, in_schema, incoming, not_exists, on, recursive, rollup, scalar, table,
-    unique_key, using, values,
+    AlterTable, ByName, Changes, ColumnDefinition, ConflictTarget, CreateIndex, CreateTable, DeclaredColumn,
+    DeclaredTable, Delete, DropIndex, DropTable, Elements, ForeignKey, Frame, GroupKeys, GroupedFrame, GroupingSets,
+    Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, Merge,
+    OnConflict, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction, Returning, SetMember, TableName,
+    Truncate, UniqueKey, Update, column, cube, elements, exists, foreign_key, grouping_sets, in_schema, incoming,
+    not_exists, on, recursive, rollup, scalar, table, unique_key, using, values,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, KeySchema, Schema, TableSchema};

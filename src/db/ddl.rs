@@ -13,7 +13,10 @@ use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result, show_name};
 use crate::expr::col;
 use crate::policy::Policy;
-use crate::query::{CreateTable, Ddl, DdlKind, Delete, DropTable, RawSource, RawSql, TableName, Truncate};
+use crate::query::{
+    AlterTable, CreateIndex, CreateTable, Ddl, DdlKind, Delete, DropIndex, DropTable, RawSource, RawSql, TableName,
+    Truncate,
+};
 use crate::row::{CountSink, SerdeSink, take_back};
 use crate::schema::Schema;
 use crate::statement::HandleKind;
@@ -157,6 +160,39 @@ impl Truncate {
     }
 }
 
+impl AlterTable {
+    /// Changes the table.
+    ///
+    /// # Errors
+    ///
+    /// As [`CreateTable::execute`]; [`ErrorKind::Unsupported`] for what the database can't change.
+    pub async fn execute(self) -> Result<()> {
+        run(&self.ddl).await
+    }
+}
+
+impl CreateIndex {
+    /// Makes the index.
+    ///
+    /// # Errors
+    ///
+    /// As [`CreateTable::execute`]; `Constraint` when rows that are there hold the same values of a unique one.
+    pub async fn execute(self) -> Result<()> {
+        run(&self.ddl).await
+    }
+}
+
+impl DropIndex {
+    /// Drops the index.
+    ///
+    /// # Errors
+    ///
+    /// As [`CreateTable::execute`].
+    pub async fn execute(self) -> Result<()> {
+        run(&self.ddl).await
+    }
+}
+
 macro_rules! to_sql_for {
     ($($verb:ident),*) => {$(
         impl $verb {
@@ -175,4 +211,4 @@ macro_rules! to_sql_for {
     )*};
 }
 
-to_sql_for!(CreateTable, DropTable, Truncate);
+to_sql_for!(AlterTable, CreateIndex, CreateTable, DropIndex, DropTable, Truncate);

@@ -19,7 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hook::{HookStack, Subject};
 use crate::policy::Policy;
 use crate::query::{
-    CreateTable, Delete, DropTable, Frame, Insert, IntoTable, Merge, Origin, RawSource, RawSql, Truncate, Update,
+    AlterTable, CreateIndex, CreateTable, Delete, DropIndex, DropTable, Frame, Insert, IntoTable, Merge, Origin,
+    RawSource, RawSql, Truncate, Update,
 };
 use crate::schema::Schema;
 use crate::statement::HandleKind;
@@ -231,6 +232,24 @@ impl Database<ReadWrite> {
     #[track_caller]
     pub fn create_table(&self, table: impl IntoTable) -> CreateTable {
         CreateTable::new(table, self.runner.origin())
+    }
+
+    /// Starts a change of `table`.
+    #[track_caller]
+    pub fn alter_table(&self, table: impl IntoTable) -> AlterTable {
+        AlterTable::new(table, self.runner.origin())
+    }
+
+    /// Starts a new index of `table`, called `name`.
+    #[track_caller]
+    pub fn create_index(&self, table: impl IntoTable, name: &str) -> CreateIndex {
+        CreateIndex::new(table, name, self.runner.origin())
+    }
+
+    /// Starts the removal of the index of `table` called `name`.
+    #[track_caller]
+    pub fn drop_index(&self, table: impl IntoTable, name: &str) -> DropIndex {
+        DropIndex::new(table, name, self.runner.origin())
     }
 
     /// Starts the removal of `table`, with all that is in it.

@@ -14,7 +14,8 @@ use super::transaction_options::TransactionOptions;
 use super::transaction_state::TransactionState;
 use crate::error::{Error, Result};
 use crate::query::{
-    CreateTable, Delete, DropTable, Frame, Insert, IntoTable, Merge, RawSource, RawSql, Truncate, Update,
+    AlterTable, CreateIndex, CreateTable, Delete, DropIndex, DropTable, Frame, Insert, IntoTable, Merge, RawSource,
+    RawSql, Truncate, Update,
 };
 use crate::statement::StatementKind;
 
@@ -255,6 +256,24 @@ impl Transaction<ReadWrite> {
     #[track_caller]
     pub fn create_table(&self, table: impl IntoTable) -> CreateTable {
         CreateTable::new(table, self.runner.origin())
+    }
+
+    /// Starts a change of `table`.
+    #[track_caller]
+    pub fn alter_table(&self, table: impl IntoTable) -> AlterTable {
+        AlterTable::new(table, self.runner.origin())
+    }
+
+    /// Starts a new index of `table`, called `name`.
+    #[track_caller]
+    pub fn create_index(&self, table: impl IntoTable, name: &str) -> CreateIndex {
+        CreateIndex::new(table, name, self.runner.origin())
+    }
+
+    /// Starts the removal of the index of `table` called `name`.
+    #[track_caller]
+    pub fn drop_index(&self, table: impl IntoTable, name: &str) -> DropIndex {
+        DropIndex::new(table, name, self.runner.origin())
     }
 
     /// Starts the removal of `table`, with all that is in it.

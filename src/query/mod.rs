@@ -36,8 +36,11 @@ use crate::types::SqlType;
 
 pub(crate) use cte::Recursion;
 pub use cte::{Recursive, recursive};
-pub use ddl::{ColumnDefinition, CreateTable, DropTable, ForeignKey, ReferentialAction, Truncate, column, foreign_key};
-pub(crate) use ddl::{Ddl, DdlKind, Generation, Reference, TableDefinition};
+pub use ddl::{
+    AlterTable, ColumnDefinition, CreateIndex, CreateTable, DropIndex, DropTable, ForeignKey, ReferentialAction,
+    Truncate, column, foreign_key,
+};
+pub(crate) use ddl::{Alteration, Ddl, DdlKind, Generation, IndexDefinition, Reference, TableDefinition};
 pub(crate) use explode::Exploded;
 pub use explode::{Elements, IntoElements, elements};
 pub use grouping::{GroupKeys, GroupedFrame, GroupingSets, cube, grouping_sets, rollup};

@@ -16,6 +16,32 @@ pub(crate) enum DdlVerb {
     Create(ResolvedTable),
     Drop { if_exists: bool, temporary: bool },
     Truncate,
+    Alter(ResolvedAlteration),
+    CreateIndex(ResolvedIndex),
+    DropIndex { name: Ident, if_exists: bool },
+}
+
+pub(crate) enum ResolvedAlteration {
+    AddColumn { column: ResolvedColumn, checks: Vec<(Option<Ident>, Rx)> },
+    DropColumn(Ident),
+    RenameColumn(Ident, Ident),
+    RenameTable(Ident),
+    ChangeType { name: Ident, from: Option<SqlType>, to: SqlType },
+    SetDefault(Ident, Rx),
+    DropDefault(Ident),
+    AddUnique(Option<Ident>, Vec<Ident>),
+    AddForeignKey(Reference, Option<Ident>),
+    AddCheck(Option<Ident>, Rx),
+    DropConstraint(Ident),
+}
+
+pub(crate) struct ResolvedIndex {
+    pub(crate) name: Ident,
+    /// Each with whether the largest comes first.
+    pub(crate) keys: Vec<(Rx, bool)>,
+    pub(crate) unique: bool,
+    pub(crate) condition: Option<Rx>,
+    pub(crate) if_not_exists: bool,
 }
 
 pub(crate) struct ResolvedTable {

@@ -2,7 +2,7 @@
 
 use super::Schema;
 use super::access::Use;
-use super::ddl::{DdlVerb, ResolvedColumn, ResolvedDdl, ResolvedTable};
+use super::ddl::{DdlVerb, ResolvedAlteration, ResolvedColumn, ResolvedDdl, ResolvedIndex, ResolvedTable};
 use super::resolve::{Resolver, Segmenter};
 use super::resolve_expr::{Aggregates, Place};
 use super::resolve_write::storable;
@@ -11,7 +11,9 @@ use super::scope::{Item, Scope, suggest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Expr, Function, NumberFunction, TimeFunction};
 use crate::ident::Ident;
-use crate::query::{ColumnDefinition, Ddl, DdlKind, Reference, TableDefinition, TableName};
+use crate::query::{
+    Alteration, ColumnDefinition, Ddl, DdlKind, IndexDefinition, Reference, TableDefinition, TableName,
+};
 use crate::types::SqlType;
 
 /// Binds the names of a statement about tables.
@@ -45,9 +47,22 @@ fn resolve(
         let message = format!("the temporary table {:?} belongs to no schema; leave out `in_schema`", table.name);
         mistakes.push(Error::new(ErrorKind::Plan, "table.temporary", message).with_table(table.name.as_str()));
     }
-    let scan = resolver.new_scan(&table);
+    let own = matches!(ddl.kind, DdlKind::Alter(_) | DdlKind::CreateIndex(_));
+    let (scan, scope) = if own { resolver.write_target(&table) } else { (resolver.new_scan(&table), Scope::default()) };
     let mut referred = Vec::new();
     let verb = match &ddl.kind {
+        DdlKind::Alter(alteration) => {
+            let mut create = Create { resolver: &mut resolver, table: &table, mistakes, scope };
+            DdlVerb::Alter(create.alteration(alteration, scan, &mut referred)?)
+        }
+        DdlKind::CreateIndex(index) => {
+            let mut create = Create { resolver: &mut resolver, table: &table, mistakes, scope };
+            DdlVerb::CreateIndex(create.index(index)?)
+        }
+        DdlKind::DropIndex { name, if_exists } => {
+            let name = name.clone().ok_or_else(nameless)?;
+            DdlVerb::DropIndex { name, if_exists: *if_exists }
+        }
         DdlKind::Drop { if_exists, temporary } => DdlVerb::Drop { if_exists: *if_exists, temporary: *temporary },
         DdlKind::Truncate => DdlVerb::Truncate,
         DdlKind::Create(definition) => {
@@ -79,6 +94,11 @@ impl Resolver<'_> {
         self.scans.push(ScanInfo { source, alias: Some(table.name.clone()), open });
         self.scans.len() - 1
     }
+}
+
+/// Its mistake is among those of the statement.
+fn nameless() -> Error {
+    Error::new(ErrorKind::Name, "ident.empty", "the index has no name that can be written")
 }
 
 struct Create<'r, 's> {
@@ -280,6 +300,138 @@ impl Create<'_, '_> {
             }
         }
         (key.clone(), Some(self.resolver.new_scan(&key.table)))
+    }
+
+    fn alteration(
+        &mut self,
+        alteration: &Alteration,
+        scan: ScanId,
+        referred: &mut Vec<(String, Vec<Ident>)>,
+    ) -> Result<ResolvedAlteration> {
+        // What is missing is among the mistakes, which are told in place of the plan.
+        let unresolved = || Error::internal("ddl.unresolved");
+        let mut names = Names { table: &self.table.name.clone(), taken: Vec::new() };
+        Ok(match alteration {
+            Alteration::Nothing => {
+                let message = format!(
+                    "the change of {:?} changes nothing; write `.add_column(..)` or another of its verbs",
+                    self.table.name
+                );
+                return Err(Error::new(ErrorKind::Plan, "table.alter_nothing", message));
+            }
+            Alteration::AddColumn(column) => {
+                self.mistakes.extend(column.mistake.clone());
+                let name = column.name.clone()?;
+                if column.unique || column.primary_key {
+                    let message = format!(
+                        "the column {name:?} is added without a key; add that with `.add_unique(..)` or `db.create_index(..)`"
+                    );
+                    self.refuse("table.alter_key", message);
+                }
+                if column.not_null && column.default.is_none() {
+                    let message = format!(
+                        "the column {name:?} is not null and the rows that are there need a value; give it a `.default(..)`"
+                    );
+                    self.refuse("table.not_null_default", message);
+                }
+                if self.scope.visible.iter().any(|item| item.name == name) {
+                    let message = format!("the table {:?} has a column {name:?} already", self.table.name);
+                    self.refuse("table.repeated_column", message);
+                }
+                self.declare(&name, column, scan);
+                let mut checks = Vec::new();
+                for condition in &column.checks {
+                    let called = names.of(std::slice::from_ref(&name), "check");
+                    checks.extend(self.check(condition).map(|check| (called, check)));
+                }
+                ResolvedAlteration::AddColumn { column: self.column(&name, column, &[], false), checks }
+            }
+            Alteration::DropColumn(name) => {
+                self.known(name)?;
+                ResolvedAlteration::DropColumn(name.clone())
+            }
+            Alteration::RenameColumn(from, to) => {
+                self.known(from)?;
+                ResolvedAlteration::RenameColumn(from.clone(), to.clone())
+            }
+            Alteration::RenameTable(to) => ResolvedAlteration::RenameTable(to.clone()),
+            Alteration::ChangeType(name, to) => {
+                let from = self.known(name)?;
+                ResolvedAlteration::ChangeType { name: name.clone(), from, to: *to }
+            }
+            Alteration::SetDefault(name, value) => {
+                let sql_type = self.known(name)?;
+                let place = Place { use_for: Use::Filter, aggregates: Aggregates::Forbidden("a default") };
+                let rx = self.resolver.expr(value, &Scope::default(), place)?;
+                if let Some(found) = rx.sql_type()
+                    && !storable(sql_type, found)
+                {
+                    let target = sql_type.map_or_else(|| "another type".to_owned(), |target| target.to_string());
+                    let message =
+                        format!("the column {name:?} of {:?} is {target} and its default is {found}", self.table.name);
+                    return Err(Error::new(ErrorKind::Type, "type.value", message).with_column(name.as_str()));
+                }
+                let rx = self.fixed(&rx, "a default", false).ok_or_else(unresolved)?;
+                ResolvedAlteration::SetDefault(name.clone(), rx)
+            }
+            Alteration::DropDefault(name) => {
+                self.known(name)?;
+                ResolvedAlteration::DropDefault(name.clone())
+            }
+            Alteration::AddUnique(key) => {
+                for column in &key.columns {
+                    self.known(column)?;
+                }
+                ResolvedAlteration::AddUnique(key.name.clone(), key.columns.clone())
+            }
+            Alteration::AddForeignKey(key) => {
+                for column in &key.columns {
+                    self.known(column)?;
+                }
+                if key.columns.len() != key.references.len() {
+                    let message =
+                        format!("a foreign key of {:?} refers to more or fewer columns than it has", self.table.name);
+                    self.refuse("table.references", message);
+                }
+                if key.table != *self.table {
+                    self.resolver.new_scan(&key.table);
+                    referred.push((key.table.full_name(), key.references.clone()));
+                }
+                let name = key.name.clone().or_else(|| names.of(&key.columns, "fkey"));
+                ResolvedAlteration::AddForeignKey(key.clone(), name)
+            }
+            Alteration::AddCheck(check) => {
+                let rx = self.check(&check.condition).ok_or_else(unresolved)?;
+                ResolvedAlteration::AddCheck(check.name.clone(), rx)
+            }
+            Alteration::DropConstraint(name) => ResolvedAlteration::DropConstraint(name.clone()),
+        })
+    }
+
+    /// A column that the table has, as far as that is known; its type.
+    fn known(&mut self, name: &Ident) -> Result<Option<SqlType>> {
+        let scope = std::mem::take(&mut self.scope);
+        let id = self.resolver.target_column(self.table, name, &scope);
+        self.scope = scope;
+        Ok(self.resolver.columns.get(id?).and_then(|info| info.sql_type))
+    }
+
+    fn index(&mut self, index: &IndexDefinition) -> Result<ResolvedIndex> {
+        let name = index.name.clone().ok_or_else(nameless)?;
+        if index.keys.is_empty() {
+            self.refuse("index.no_keys", format!("the index {name:?} is by nothing; write `.keys([\"column\"])`"));
+        }
+        let scope = std::mem::take(&mut self.scope);
+        let mut keys = Vec::with_capacity(index.keys.len());
+        for key in &index.keys {
+            let place = Place { use_for: Use::Sort, aggregates: Aggregates::Forbidden("an index") };
+            let rx = self.resolver.expr(&key.expr, &scope, place);
+            let rx = self.note(rx).and_then(|rx| self.fixed(&rx, "an index", true));
+            keys.extend(rx.map(|rx| (rx, key.descending)));
+        }
+        self.scope = scope;
+        let condition = index.condition.as_ref().and_then(|condition| self.check(condition));
+        Ok(ResolvedIndex { name, keys, unique: index.unique, condition, if_not_exists: index.if_not_exists })
     }
 
     fn check(&mut self, condition: &Expr) -> Option<Rx> {

@@ -105,7 +105,7 @@ fn resolve(
 }
 
 impl Resolver<'_> {
-    fn write_target(&mut self, table: &TableName) -> (super::ScanId, Scope) {
+    pub(super) fn write_target(&mut self, table: &TableName) -> (super::ScanId, Scope) {
         let scan = self.scans.len();
         let known = self.schema.find(table).cloned();
         let open = known.is_none() && table.declared.is_none();

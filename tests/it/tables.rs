@@ -1,5 +1,6 @@
 //! Tables: made, changed, emptied and removed, the same on every database.
 
+mod altering;
 mod creating;
 mod defaults;
 mod dropping;

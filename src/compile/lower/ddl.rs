@@ -70,6 +70,9 @@ impl Lowering<'_> {
         match &ddl.verb {
             DdlVerb::Create(table) => self.create_table(&ddl.table, table, &block, &mut text)?,
             DdlVerb::Drop { if_exists, temporary } => self.drop_table(&ddl.table, *if_exists, *temporary, &mut text),
+            DdlVerb::Alter(alteration) => self.alter_table(&ddl.table, alteration, &block, &mut text)?,
+            DdlVerb::CreateIndex(index) => self.create_index(&ddl.table, index, &block, &mut text)?,
+            DdlVerb::DropIndex { name, if_exists } => self.drop_index(&ddl.table, name, *if_exists, &mut text)?,
             DdlVerb::Truncate => {
                 text.words(if self.target.dialect == Dialect::Sqlite { "DELETE FROM " } else { "TRUNCATE TABLE " });
                 text.table(&ddl.table);
@@ -171,7 +174,7 @@ impl Lowering<'_> {
         }
         if dialect == Dialect::Sqlite {
             for column in &table.columns {
-                range_check(column, text);
+                range_check(column, ", ", text);
             }
         }
         text.words(")");
@@ -239,7 +242,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn foreign_key(&self, key: &Reference, called: Option<&Ident>, text: &mut Text) -> Result<()> {
+    pub(super) fn foreign_key(&self, key: &Reference, called: Option<&Ident>, text: &mut Text) -> Result<()> {
         constraint(called, text);
         text.words("FOREIGN KEY ");
         text.names(&key.columns);
@@ -276,7 +279,7 @@ const ON_DELETE: [&str; 5] =
 const ON_UPDATE: [&str; 5] =
     ["", " ON UPDATE RESTRICT", " ON UPDATE CASCADE", " ON UPDATE SET NULL", " ON UPDATE SET DEFAULT"];
 
-fn constraint(name: Option<&Ident>, text: &mut Text) {
+pub(super) fn constraint(name: Option<&Ident>, text: &mut Text) {
     if let Some(name) = name {
         text.words("CONSTRAINT ");
         text.name(name);
@@ -301,10 +304,11 @@ fn sqlite_clock(default: &Rx) -> Option<&'static str> {
 
 /// What the servers' types refuse by themselves and SQLite's don't: numbers beyond the type, digits that a decimal has not, texts that
 /// are too long.
-fn range_check(column: &ResolvedColumn, text: &mut Text) {
+pub(super) fn range_check(column: &ResolvedColumn, before: &'static str, text: &mut Text) {
     let name = &column.name;
     let begin = |text: &mut Text| {
-        text.words(", CONSTRAINT \"portcullis_type\" CHECK (");
+        text.words(before);
+        text.words("CONSTRAINT \"portcullis_type\" CHECK (");
     };
     let between = |text: &mut Text, low: i64, high: i64| {
         begin(text);

@@ -2,6 +2,7 @@
 //!
 //! This folder is the only place that names sea-query; `doors` is the only file that hands it text.
 
+mod alter;
 mod ctes;
 mod ddl;
 mod doors;

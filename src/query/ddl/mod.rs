@@ -1,22 +1,29 @@
 //! Statements that make, change, empty and remove tables.
 
+mod alter;
 mod column;
 mod create;
 mod drop;
+mod index;
 mod key;
 
 use std::panic::Location;
 
+pub use alter::AlterTable;
+pub(crate) use alter::Alteration;
 pub use column::{ColumnDefinition, column};
 pub use create::CreateTable;
 pub(crate) use create::TableDefinition;
 pub use drop::{DropTable, Truncate};
+pub(crate) use index::IndexDefinition;
+pub use index::{CreateIndex, DropIndex};
 pub(crate) use key::{Check, Generation, Reference, UniqueKey};
 pub use key::{ForeignKey, ReferentialAction, foreign_key};
 
 use super::{IntoTable, Origin, TableName};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::ident::Ident;
 use crate::statement::StatementKind;
 
 /// A statement about tables as its builder leaves it: a plan like a frame's, which takes the same way through the guard.
@@ -34,6 +41,9 @@ pub(crate) enum DdlKind {
     Create(Box<TableDefinition>),
     Drop { if_exists: bool, temporary: bool },
     Truncate,
+    Alter(Alteration),
+    CreateIndex(Box<IndexDefinition>),
+    DropIndex { name: Option<Ident>, if_exists: bool },
 }
 
 impl Ddl {
@@ -52,6 +62,9 @@ impl Ddl {
             DdlKind::Create(_) => StatementKind::CreateTable,
             DdlKind::Drop { .. } => StatementKind::DropTable,
             DdlKind::Truncate => StatementKind::Truncate,
+            DdlKind::Alter(_) => StatementKind::AlterTable,
+            DdlKind::CreateIndex(_) => StatementKind::CreateIndex,
+            DdlKind::DropIndex { .. } => StatementKind::DropIndex,
         }
     }
 
@@ -60,7 +73,7 @@ impl Ddl {
         match &self.kind {
             DdlKind::Create(table) => table.temporary,
             DdlKind::Drop { temporary, .. } => *temporary,
-            DdlKind::Truncate => false,
+            DdlKind::Truncate | DdlKind::Alter(_) | DdlKind::CreateIndex(_) | DdlKind::DropIndex { .. } => false,
         }
     }
 
@@ -72,8 +85,11 @@ impl Ddl {
     }
 
     fn each_expr(&self, visit: &mut dyn FnMut(&Expr)) {
-        if let DdlKind::Create(table) = &self.kind {
-            table.each_expr(visit);
+        match &self.kind {
+            DdlKind::Create(table) => table.each_expr(visit),
+            DdlKind::Alter(alteration) => alteration.each_expr(visit),
+            DdlKind::CreateIndex(index) => index.each_expr(visit),
+            DdlKind::Drop { .. } | DdlKind::Truncate | DdlKind::DropIndex { .. } => {}
         }
     }
 }
@@ -92,4 +108,4 @@ macro_rules! ddl_debug {
     )*};
 }
 
-ddl_debug!(CreateTable, DropTable, Truncate);
+ddl_debug!(AlterTable, CreateIndex, CreateTable, DropIndex, DropTable, Truncate);

@@ -1,0 +1,195 @@
+//! ALTER TABLE and indexes.
+
+use portcullis::{Dialect, ErrorKind, Result, SqlType, col, column, foreign_key, lit};
+
+use crate::support;
+
+async fn with_items(db: &portcullis::Database<portcullis::ReadWrite>) {
+    let create = db.create_table("items").column(column("id", SqlType::Int64).primary_key());
+    let create = create.column(column("name", SqlType::Text).max_length(20)).column(column("price", SqlType::Int32));
+    create.execute().await.unwrap();
+    db.insert("items").columns(["id", "name", "price"]).rows([(1, "lamp", 5), (2, "desk", 7)]).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn columns_are_added_renamed_and_dropped_and_rows_stay() {
+    support::each(async |test| {
+        let db = test.read_write().await;
+        with_items(&db).await;
+        // The table is known, and statements about it are prepared, before it changes.
+        assert_eq!(db.table("items").order_by("id").collect().await.unwrap().len(), 2);
+        let state = column("state", SqlType::Text).one_of(["new", "it's old"]).not_null().default("it's old");
+        db.alter_table("items").add_column(state).execute().await.unwrap();
+        db.alter_table("items")
+            .add_column(column("much", SqlType::Int64).check(col("much").lt(100)))
+            .execute()
+            .await
+            .unwrap();
+        let states: Vec<String> = db.table("items").order_by("id").select("state").collect_as().await.unwrap();
+        assert_eq!(states, ["it's old", "it's old"]);
+        let wrong = db.update("items").set("state", "other").where_(col("id").eq(1)).execute().await;
+        assert_eq!(wrong.unwrap_err().kind(), ErrorKind::Constraint);
+        let wrong = db.update("items").set("much", 100).where_(col("id").eq(1)).execute().await;
+        assert_eq!(wrong.unwrap_err().kind(), ErrorKind::Constraint);
+        db.update("items").set("much", 99).where_(col("id").eq(1)).execute().await.unwrap();
+        db.alter_table("items").rename_column("name", "title").execute().await.unwrap();
+        let titles: Vec<String> = db.table("items").order_by("id").select("title").collect_as().await.unwrap();
+        assert_eq!(titles, ["lamp", "desk"]);
+        db.table("items").select("name").collect().await.unwrap_err();
+        db.alter_table("items").drop_column("price").execute().await.unwrap();
+        let row = db.table("items").where_(col("id").eq(1)).one().await.unwrap();
+        assert!(row.get("price").is_none() && row.try_get::<i64>("much").unwrap() == 99);
+        db.alter_table("items").rename_to("things").execute().await.unwrap();
+        assert_eq!(db.table("things").where_(col("title").eq("desk")).count().await.unwrap(), 1);
+        db.table("items").count().await.unwrap_err();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_and_checks_are_added_and_dropped_where_the_database_can() {
+    support::each(async |test| {
+        let db = test.read_write().await;
+        with_items(&db).await;
+        let makers = db.create_table("makers").column(column("id", SqlType::Int64).primary_key());
+        makers.execute().await.unwrap();
+        db.insert("makers").columns(["id"]).rows([[1], [2]]).execute().await.unwrap();
+        let results = [
+            db.alter_table("items").add_unique("names", ["name"]).execute().await,
+            db.alter_table("items").add_check("cheap", col("price").lt(100) & col("name").ne("it's")).execute().await,
+            db.alter_table("items").add_foreign_key(foreign_key("id").references("makers", "id")).execute().await,
+            db.alter_table("items").set_default("name", "it's nameless").execute().await,
+        ];
+        if test.dialect == Dialect::Sqlite {
+            for result in results {
+                let error = result.unwrap_err();
+                assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, "table.alter"));
+            }
+            db.create_index("items", "names").keys("name").unique().execute().await.unwrap();
+        } else {
+            results.into_iter().for_each(|result| result.unwrap());
+        }
+        let put = async |id: i64, name: &str, price: i32| {
+            let insert = db.insert("items").columns(["id", "name", "price"]).row((id, name, price)).execute().await;
+            insert.map_err(|error| error.kind())
+        };
+        assert_eq!(put(3, "lamp", 1).await, Err(ErrorKind::Constraint));
+        if test.dialect == Dialect::Sqlite {
+            return;
+        }
+        assert_eq!(put(1, "new", 100).await, Err(ErrorKind::Constraint));
+        assert_eq!(put(3, "new", 1).await, Err(ErrorKind::Constraint));
+        db.insert("makers").columns(["id"]).row([3]).execute().await.unwrap();
+        db.insert("items").columns(["id"]).row([3]).execute().await.unwrap();
+        assert_eq!(db.table("items").where_(col("name").eq("it's nameless")).count().await.unwrap(), 1);
+        for name in ["names", "cheap", "items_id_fkey"] {
+            db.alter_table("items").drop_constraint(name).execute().await.unwrap();
+        }
+        db.alter_table("items").drop_default("name").execute().await.unwrap();
+        assert_eq!(put(9, "lamp", 1000).await, Ok(1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_type_becomes_a_wider_one_or_is_refused() {
+    support::each(async |test| {
+        let db = test.read_write().await;
+        with_items(&db).await;
+        let wider = db.alter_table("items").change_type("price", SqlType::Int64).execute().await;
+        if test.dialect == Dialect::Postgres {
+            wider.unwrap();
+            db.update("items").set("price", i64::MAX).where_(col("id").eq(1)).execute().await.unwrap();
+            assert_eq!(
+                db.table("items").where_(col("id").eq(1)).select("price").one_as::<i64>().await.unwrap(),
+                i64::MAX
+            );
+            let narrower = db.alter_table("items").change_type("price", SqlType::Int16).execute().await;
+            assert_eq!(narrower.unwrap_err().code(), "table.type_change");
+        } else {
+            assert_eq!(wider.unwrap_err().code(), "table.alter");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn indexes_are_unique_partial_and_by_expressions_where_the_database_has_them() {
+    support::each(async |test| {
+        let db = test.read_write().await;
+        with_items(&db).await;
+        db.create_index("items", "by_price").keys((col("price").desc(), "id")).execute().await.unwrap();
+        db.create_index("items", "by_price").keys("id").execute().await.unwrap_err();
+        db.create_index("items", "by_price").keys("id").if_not_exists().execute().await.unwrap();
+        db.create_index("items", "names").keys("name").unique().execute().await.unwrap();
+        let put = async |id: i64, name: &str, price: i32| {
+            let insert = db.insert("items").columns(["id", "name", "price"]).row((id, name, price)).execute().await;
+            insert.map_err(|error| error.kind())
+        };
+        assert_eq!(put(3, "lamp", 1).await, Err(ErrorKind::Constraint));
+        db.drop_index("items", "names").execute().await.unwrap();
+        db.drop_index("items", "names").execute().await.unwrap_err();
+        db.drop_index("items", "names").if_exists().execute().await.unwrap();
+        let partial = db.create_index("items", "one_lamp").keys("name").unique();
+        let partial = partial.where_(col("price").gt(5) & col("name").ne("it's")).execute().await;
+        let computed = db.create_index("items", "twice").keys(col("price") * 2).unique().execute().await;
+        if test.dialect == Dialect::MariaDb {
+            assert_eq!(partial.unwrap_err().code(), "index.partial");
+            assert_eq!(computed.unwrap_err().code(), "index.expression");
+        } else {
+            partial.unwrap();
+            computed.unwrap();
+            assert_eq!(put(3, "lamp", 1).await, Ok(1));
+            assert_eq!(put(4, "desk", 8).await, Err(ErrorKind::Constraint));
+            assert_eq!(put(4, "sofa", 7).await, Err(ErrorKind::Constraint));
+        }
+        db.schema().await.unwrap();
+        let mistakes = [
+            (db.create_index("items", "x").execute().await, "index.no_keys"),
+            (db.create_index("items", "x").keys("pricee").execute().await, "schema.unknown_column"),
+            (db.create_index("items", "x'y").keys("price").execute().await, "ident.character"),
+        ];
+        for (result, code) in mistakes {
+            let error = result.unwrap_err();
+            assert!(format!("{error:?}").contains(code), "{code}: {error:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn mistakes_of_a_change_are_told_before_it_is_sent() {
+    support::each(async |test| {
+        let db = test.read_write().await;
+        with_items(&db).await;
+        db.schema().await.unwrap();
+        let alter = || db.alter_table("items");
+        for (alter, code) in [
+            (alter(), "table.alter_nothing"),
+            (alter().drop_column("name").drop_column("price"), "table.alter_twice"),
+            (alter().add_column(column("x", SqlType::Int64).not_null()), "table.not_null_default"),
+            (alter().add_column(column("x", SqlType::Int64).unique()), "table.alter_key"),
+            (alter().add_column(column("name", SqlType::Int64)), "table.repeated_column"),
+            (alter().drop_column("nam"), "schema.unknown_column"),
+            (alter().rename_column("nam", "b"), "schema.unknown_column"),
+            (alter().add_column(column("x", SqlType::Text).default(lit(1))), "type.value"),
+        ] {
+            let error = alter.execute().await.unwrap_err();
+            assert!(format!("{error:?}").contains(code), "{code}: {error:?}");
+        }
+        let result = db.transaction(async |tx| -> Result<()> {
+            tx.alter_table("items").rename_to("things").execute().await?;
+            assert_eq!(tx.table("things").count().await?, 2);
+            tx.insert("things").columns(["id"]).row([1]).execute().await?;
+            Ok(())
+        });
+        let error = result.await.unwrap_err();
+        if test.dialect == Dialect::MariaDb {
+            assert_eq!(error.code(), "ddl.transaction");
+        } else {
+            assert_eq!(error.kind(), ErrorKind::Constraint);
+        }
+        assert_eq!(db.table("items").count().await.unwrap(), 2);
+    })
+    .await;
+}
