@@ -38,8 +38,8 @@ pub mod danger;
 
 pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::db::{
-    Database, DatabaseBuilder, Mode, QueryText, ReadOnly, ReadOnlyReport, ReadWrite, Retry, RowStream, ShapeCounts,
-    StreamRow, Transaction, TransactionOptions,
+    ColumnDetails, Database, DatabaseBuilder, Difference, ForeignKeyDetails, IndexDetails, Mode, QueryText, ReadOnly,
+    ReadOnlyReport, ReadWrite, Retry, RowStream, ShapeCounts, StreamRow, TableDetails, Transaction, TransactionOptions,
 };
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};

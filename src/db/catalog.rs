@@ -199,7 +199,7 @@ impl Runner {
         Ok(())
     }
 
-    async fn read(&self, schema: Option<&str>, name: Option<&str>) -> Result<Schema> {
+    pub(super) async fn read(&self, schema: Option<&str>, name: Option<&str>) -> Result<Schema> {
         let dialect = self.core.server.dialect;
         let sql = match dialect {
             Dialect::Postgres => POSTGRES,

@@ -15,6 +15,8 @@ mod describe;
 mod raw;
 mod writes;
 mod ddl;
+mod details_sql;
+mod details;
 mod stream;
 mod transaction_options;
 mod retry;
@@ -25,6 +27,7 @@ mod locks;
 mod privileges;
 
 pub use builder::DatabaseBuilder;
+pub use details::{ColumnDetails, Difference, ForeignKeyDetails, IndexDetails, TableDetails};
 pub use handle::{Database, Mode, ReadOnly, ReadWrite};
 pub use privileges::ReadOnlyReport;
 pub use retry::Retry;

@@ -196,7 +196,7 @@ impl Plan<'_> {
         names.into_iter().map(access).collect()
     }
 
-    fn resolve(&self, schema: &Schema, dialect: Dialect) -> Result<ResolvedPlan> {
+    pub(super) fn resolve(&self, schema: &Schema, dialect: Dialect) -> Result<ResolvedPlan> {
         let segment = |text: &RawText| segments(text, dialect);
         match self {
             Plan::Frame(frame) => resolve_frame(frame, schema, &segment),

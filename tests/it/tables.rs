@@ -5,5 +5,6 @@ mod creating;
 mod defaults;
 mod dropping;
 mod keys;
+mod reading;
 mod rights;
 mod values;

@@ -36,9 +36,6 @@ impl Lowering<'_> {
                     text.0.push(check);
                     text.words(")");
                 }
-                if dialect == Dialect::Sqlite {
-                    super::ddl::range_check(column, " ", text);
-                }
             }
             ResolvedAlteration::DropColumn(name) => {
                 text.words(" DROP COLUMN ");

@@ -172,11 +172,6 @@ impl Lowering<'_> {
             text.0.push(check);
             text.words(")");
         }
-        if dialect == Dialect::Sqlite {
-            for column in &table.columns {
-                range_check(column, ", ", text);
-            }
-        }
         text.words(")");
         if table.temporary && dialect == Dialect::Postgres {
             text.words(" ON COMMIT DROP");
@@ -215,6 +210,9 @@ impl Lowering<'_> {
             let value = self.kept(block, value)?;
             text.0.push(value);
             text.words(if *kind == Generation::Stored { ") STORED" } else { ") VIRTUAL" });
+            if dialect == Dialect::Sqlite {
+                range_check(column, text);
+            }
             return Ok(());
         }
         if column.identity && dialect == Dialect::Postgres {
@@ -238,6 +236,9 @@ impl Lowering<'_> {
                 }
             }
             text.words(")");
+        }
+        if dialect == Dialect::Sqlite {
+            range_check(column, text);
         }
         Ok(())
     }
@@ -303,12 +304,11 @@ fn sqlite_clock(default: &Rx) -> Option<&'static str> {
 }
 
 /// What the servers' types refuse by themselves and SQLite's don't: numbers beyond the type, digits that a decimal has not, texts that
-/// are too long.
-pub(super) fn range_check(column: &ResolvedColumn, before: &'static str, text: &mut Text) {
+/// are too long. They stand with the column, and so go with it.
+fn range_check(column: &ResolvedColumn, text: &mut Text) {
     let name = &column.name;
     let begin = |text: &mut Text| {
-        text.words(before);
-        text.words("CONSTRAINT \"portcullis_type\" CHECK (");
+        text.words(" CONSTRAINT \"portcullis_type\" CHECK (");
     };
     let between = |text: &mut Text, low: i64, high: i64| {
         begin(text);

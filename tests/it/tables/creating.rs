@@ -82,17 +82,15 @@ fn each_database_gets_its_own_words() {
         &db(Dialect::Sqlite),
         "CREATE TABLE IF NOT EXISTS \"shop\".\"items\" (\
         \"id\" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, \
-        \"name\" VARCHAR(80) NOT NULL, \
-        \"price\" DECIMAL(10, 2) NOT NULL DEFAULT (1), \
-        \"maker\" INT NULL, \
+        \"name\" VARCHAR(80) NOT NULL CONSTRAINT \"portcullis_type\" CHECK (length(\"name\") <= 80), \
+        \"price\" DECIMAL(10, 2) NOT NULL DEFAULT (1) CONSTRAINT \"portcullis_type\" \
+        CHECK ((typeof(\"price\") = 'integer' OR \"price\" = round(\"price\", 2)) \
+        AND \"price\" > (-100000000) AND \"price\" < 100000000), \
+        \"maker\" INT NULL CONSTRAINT \"portcullis_type\" CHECK (\"maker\" BETWEEN (-2147483648) AND 2147483647), \
         \"double\" DOUBLE GENERATED ALWAYS AS (\"maker\" * 2.5e0) STORED, \
         CONSTRAINT \"items_name_key\" UNIQUE (\"name\"), \
         CONSTRAINT \"items_maker_fkey\" FOREIGN KEY (\"maker\") REFERENCES \"makers\" (\"id\") ON DELETE SET NULL, \
-        CONSTRAINT \"items_price_check\" CHECK (\"price\" >= 0), \
-        CONSTRAINT \"portcullis_type\" CHECK (length(\"name\") <= 80), \
-        CONSTRAINT \"portcullis_type\" CHECK ((typeof(\"price\") = 'integer' OR \"price\" = round(\"price\", 2)) \
-        AND \"price\" > (-100000000) AND \"price\" < 100000000), \
-        CONSTRAINT \"portcullis_type\" CHECK (\"maker\" BETWEEN (-2147483648) AND 2147483647))",
+        CONSTRAINT \"items_price_check\" CHECK (\"price\" >= 0))",
     );
 }
 
