@@ -2,13 +2,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
+use super::counting::Counting;
 use super::driver::{Begin, BoxFuture, Connection, Control, Done, RowSink, SAVEPOINT_ABORTED, Statement};
 use super::handle::{Core, Runner};
 use super::pool::{Manager, Pooled, pool_error};
@@ -37,6 +38,8 @@ pub(super) struct InFlight {
     transaction: Option<Arc<TransactionState>>,
     /// COMMIT was sent, and its answer has not come.
     committing: bool,
+    /// The rows that came so far, where a hook is to be told.
+    rows: Option<Arc<AtomicU64>>,
     /// The hooks' `after` while it runs. It outlives a caller who goes away in the middle of it: each hook is told once, and how
     /// the statement really ended.
     telling: Option<BoxFuture<'static, ()>>,
@@ -78,7 +81,8 @@ impl Drop for InFlight {
             let message = "the statement was dropped before its end";
             let error = Error::new(ErrorKind::Cancelled, "statement.cancelled", message);
             let error = if self.committing { commit_unknown(&error) } else { error };
-            self.owe(outcome_of(&Err(error), self.started.elapsed()));
+            let rows = self.rows_so_far();
+            self.owe(Outcome { rows, ..outcome_of(&Err(error), self.started.elapsed()) });
         }
         // Without a runtime nothing could have been waited for either.
         if let Some(telling) = self.telling.take()
@@ -175,6 +179,7 @@ impl Runner {
             held: None,
             transaction: self.transaction.clone(),
             committing: false,
+            rows: None,
             telling: None,
         }
     }
@@ -411,6 +416,10 @@ impl InFlight {
         let in_transaction = matches!(self.held, Some(Held::Transaction(_)));
         let limit = self.limit();
         let mut own = Own::None;
+        let sink = match &self.cx {
+            Some(_) => Counting::around(sink, self.rows.get_or_insert_default()),
+            None => sink,
+        };
         let mut result = match self.held.as_mut().and_then(Held::pooled) {
             Some(pooled) => {
                 pooled.touched |= care.touches;
@@ -448,6 +457,7 @@ impl InFlight {
             transaction.note(counts.as_ref().err());
         }
         let mut outcome = outcome_of(&counts, self.started.elapsed());
+        outcome.rows = outcome.rows.max(self.rows_so_far());
         if broken && outcome.kind == OutcomeKind::Failed {
             outcome.kind = OutcomeKind::Unknown;
         }
@@ -506,6 +516,10 @@ impl InFlight {
         if released.is_err() {
             self.discard_session();
         }
+    }
+
+    fn rows_so_far(&self) -> u64 {
+        self.rows.as_ref().map_or(0, |rows| rows.load(Ordering::Relaxed))
     }
 
     fn limit(&self) -> Limit {

@@ -11,6 +11,7 @@ mod execute;
 mod catalog;
 mod terminals;
 mod pivot;
+mod counting;
 mod describe;
 mod raw;
 mod writes;

@@ -22,6 +22,7 @@ mod faults;
 mod functions;
 mod hooks;
 mod properties;
+mod rates;
 mod read_only;
 mod errors;
 mod limits;
