@@ -4,6 +4,7 @@
 
 use crate::conn::Dsn;
 use crate::db::{Database, Mode};
+use crate::hook::{RateLimit, WhenLost};
 use crate::query::RawSql;
 
 /// Encrypts, but with whoever answers: the server's certificate is not verified.
@@ -54,6 +55,22 @@ pub fn skip_host_name_check(dsn: Dsn) -> Dsn {
 #[must_use]
 pub fn plaintext_to_remote_host(dsn: Dsn) -> Dsn {
     dsn.without_encryption()
+}
+
+/// Allows every statement that `rule` counts while the store of shared limits can't be reached.
+///
+/// Gives up the limit for as long as an attacker or an accident keeps the store away: whoever can overload the store is then not limited at all. In
+/// a file of rules it is `when_lost = "danger_allow"`.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis::{RateLimit, danger};
+///
+/// let rule = danger::allow_while_lost(RateLimit::named("reads").limit(100, Duration::from_secs(1)));
+/// # let _ = rule;
+/// ```
+pub fn allow_while_lost(rule: RateLimit) -> RateLimit {
+    rule.shared(WhenLost::DangerAllow)
 }
 
 /// A raw statement whose text was made at run time.

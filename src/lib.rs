@@ -36,6 +36,8 @@ mod db;
 
 pub mod danger;
 
+#[cfg(feature = "redis")]
+pub use crate::conn::RedisLimits;
 pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::db::{
     ColumnDetails, Database, DatabaseBuilder, Difference, ForeignKeyDetails, IndexDetails, Mode, QueryText, ReadOnly,
@@ -62,6 +64,7 @@ pub use crate::hook::{
     AuditReport, AuditVerifier, Clock, ClockHands, Durability, Hook, Outcome, OutcomeKind, QueryContext, RateContext,
     RateCost, RateLimit, RateLimitLayer, RateScope, Subject, TraceLayer,
 };
+pub use crate::hook::{RateLimitBuilder, SharedLimits, WhenLost};
 pub use crate::ident::Ident;
 pub use crate::query::{
     AlterTable, ByName, Changes, ColumnDefinition, ConflictTarget, CreateIndex, CreateTable, DeclaredColumn,

@@ -19,6 +19,10 @@ mod options;
 mod parse;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "redis")]
+mod redis_link;
 mod secret;
 mod settings;
 mod source;
@@ -28,5 +32,7 @@ mod tls;
 
 pub use self::dsn::Dsn;
 pub(crate) use self::dsn::{Family, SqliteLocation};
+#[cfg(feature = "redis")]
+pub use self::redis::RedisLimits;
 pub use self::secret::SecretProvider;
 pub(crate) use self::settings::check as check_settings;

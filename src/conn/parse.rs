@@ -108,7 +108,7 @@ fn server(scheme: Scheme, text: &str, rest: &str) -> Result<Dsn> {
     Ok(Dsn { scheme, target: Target::Server(Arc::new(address)) })
 }
 
-fn host(url: &Url) -> Result<Host> {
+pub(super) fn host(url: &Url) -> Result<Host> {
     let missing = || refuse("dsn.host", "the DSN names no host");
     let text = match url.host().ok_or_else(missing)? {
         // A scheme that `url` doesn't know keeps its host as it was written.
@@ -168,7 +168,7 @@ fn sqlite(rest: &str) -> Result<Dsn> {
     Ok(Dsn { scheme: Scheme::Sqlite, target: Target::Sqlite(location) })
 }
 
-fn malformed(cause: ParseError) -> Error {
+pub(super) fn malformed(cause: ParseError) -> Error {
     match cause {
         ParseError::EmptyHost => refuse("dsn.host", "the DSN names no host"),
         ParseError::InvalidPort => refuse(
@@ -180,14 +180,14 @@ fn malformed(cause: ParseError) -> Error {
     }
 }
 
-fn encode_specials() -> Error {
+pub(super) fn encode_specials() -> Error {
     refuse(
         "dsn.character",
         "a `/`, `?`, `#` or `@` inside a part of a DSN must be percent-encoded (`%2F`, `%3F`, `%23`, `%40`)",
     )
 }
 
-fn check_percent_encoding(text: &str) -> Result<()> {
+pub(super) fn check_percent_encoding(text: &str) -> Result<()> {
     for (position, _) in text.match_indices('%') {
         let digits = text.as_bytes().get(position + 1..position + 3);
         if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
@@ -217,11 +217,11 @@ pub(super) fn decode(text: &str) -> Result<String> {
 }
 
 /// A NUL ends a string in the wire protocols and in SQLite.
-fn without_nul(text: String) -> Result<String> {
+pub(super) fn without_nul(text: String) -> Result<String> {
     if text.contains('\0') { Err(refuse("dsn.character", "a part of the DSN holds a NUL")) } else { Ok(text) }
 }
 
-fn check_shown(text: &str) -> Result<()> {
+pub(super) fn check_shown(text: &str) -> Result<()> {
     if text.chars().any(char::is_control) {
         return Err(refuse("dsn.character", "a part of the DSN holds a control character"));
     }

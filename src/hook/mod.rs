@@ -24,7 +24,11 @@ pub use self::clock::{Clock, ClockHands};
 pub(crate) use self::context::Guards;
 pub use self::context::QueryContext;
 pub use self::outcome::{Outcome, OutcomeKind};
-pub use self::rate_limit::{RateContext, RateCost, RateLimit, RateLimitLayer, RateScope};
+#[cfg(feature = "redis")]
+pub(crate) use self::rate_limit::{Gcra, How, SharedCharge, SharedStore, Unreachable};
+pub use self::rate_limit::{
+    RateContext, RateCost, RateLimit, RateLimitBuilder, RateLimitLayer, RateScope, SharedLimits, WhenLost,
+};
 pub use self::subject::Subject;
 pub use self::trace::TraceLayer;
 

@@ -29,6 +29,8 @@ mod limits;
 mod servers;
 mod shapes;
 mod source_rules;
+#[cfg(feature = "redis")]
+mod shared_limits;
 mod support;
 mod tls;
 mod transactions;

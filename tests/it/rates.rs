@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use portcullis::{
-    Database, DatabaseBuilder, Dialect, ErrorKind, Hook, QueryContext, RateContext, RateCost, RateLimit, RateLimitLayer,
-    RateScope, ReadWrite, Result, Subject, col,
+    Database, DatabaseBuilder, Dialect, ErrorKind, Hook, QueryContext, RateContext, RateCost, RateLimit,
+    RateLimitLayer, RateScope, ReadWrite, Result, Subject, col,
 };
 
 use crate::support::{self, TestDatabase};

@@ -69,7 +69,6 @@ impl Buckets {
 
     /// Gives back what was taken from the bucket of `key` at `taken`, when it was said to be full at `then`. A bucket that has been full since
     /// has nothing to be given back.
-    #[allow(dead_code, reason = "for limits that several processes share")]
     pub(super) fn give_back(&mut self, key: u64, increment: u64, then: u64, now: u64) {
         if then > now
             && let Some(full_at) = self.full_at.get_mut(&key)

@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::rule::{CONTEXT_WORDS, RateContext, RateCost, RateLimit, RateScope, check_context_name};
+use super::shared::WhenLost;
 use crate::error::show_name;
 
-const FIELDS: &str = "name, scope, context, limit, window, burst, cost, in_flight, wait, max_keys";
+const FIELDS: &str =
+    "name, scope, context, limit, window, burst, cost, in_flight, wait, max_keys, shared, when_lost, processes";
 
 const SCOPE_WORDS: [(&str, RateScope); 8] = [
     ("global", RateScope::Global),
@@ -22,6 +24,8 @@ const SCOPE_WORDS: [(&str, RateScope); 8] = [
     ("tenant", RateScope::Tenant),
     ("table", RateScope::Table),
 ];
+
+const WHEN_LOST_WORDS: [&str; 3] = ["refuse", "local", "danger_allow"];
 
 const COST_WORDS: [(&str, RateCost); 3] = [
     ("statement", RateCost::Statement),
@@ -60,6 +64,7 @@ impl<'de> Visitor<'de> for Fields {
 enum Loose {
     Text(String),
     Whole(u64),
+    Truth(bool),
     List(Vec<Loose>),
     Other,
 }
@@ -86,8 +91,8 @@ impl<'de> Visitor<'de> for LooseVisitor {
         Ok(Loose::Text(text.to_owned()))
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Loose, E> {
-        Ok(Loose::Other)
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Loose, E> {
+        Ok(Loose::Truth(value))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Loose, E> {
@@ -148,6 +153,7 @@ fn rule(fields: Vec<(String, Loose)>) -> Result<RateLimit, String> {
     let mistake = |what: String| format!("rate limit {}: {what}", show_name(&name));
     let mut rule = RateLimit::named(name.clone());
     let (mut limit, mut window) = (None, None);
+    let (mut shared, mut when_lost, mut processes) = (None, None, None);
     for (position, (field, value)) in fields.iter().enumerate() {
         if fields.iter().take(position).any(|(before, _)| before == field) {
             return Err(mistake(format!("`{field}` is given twice; leave one out")));
@@ -178,6 +184,21 @@ fn rule(fields: Vec<(String, Loose)>) -> Result<RateLimit, String> {
                 _ => None,
             }
             .ok_or_else(|| format!("`cost` is none of {}", list_of(COST_WORDS.iter().map(|(word, _)| *word)))),
+            "shared" => match value {
+                Loose::Truth(value) => {
+                    shared = Some(*value);
+                    Ok(())
+                }
+                _ => Err("`shared` is neither true nor false; write `shared = true`".to_owned()),
+            },
+            "when_lost" => match value {
+                Loose::Text(word) if WHEN_LOST_WORDS.contains(&word.as_str()) => {
+                    when_lost = Some(word.as_str());
+                    Ok(())
+                }
+                _ => Err(format!("`when_lost` is none of {}", list_of(WHEN_LOST_WORDS.iter().copied()))),
+            },
+            "processes" => whole("processes", value).map(|number| processes = Some(number)),
             other => Err(format!("there is no field {}; the fields are {FIELDS}", show_name(other))),
         };
         done.map_err(mistake)?;
@@ -188,8 +209,29 @@ fn rule(fields: Vec<(String, Loose)>) -> Result<RateLimit, String> {
         (Some(_), None) => return Err(mistake("`window` is missing; write `window = \"1m\"`".to_owned())),
         (None, Some(_)) => return Err(mistake("`limit` is missing; write `limit = 100`".to_owned())),
     };
+    rule.shared = when_shared(shared, when_lost, processes).map_err(|what| mistake(what.to_owned()))?;
     rule.measure().map_err(|error| error.to_string())?;
     Ok(rule)
+}
+
+fn when_shared(
+    shared: Option<bool>,
+    when_lost: Option<&str>,
+    processes: Option<u32>,
+) -> Result<Option<WhenLost>, &'static str> {
+    if processes.is_some() && when_lost != Some("local") {
+        return Err("`processes` stands without `when_lost = \"local\"`; add that or leave it out");
+    }
+    match (shared, when_lost) {
+        (Some(true), None | Some("refuse")) => Ok(Some(WhenLost::Refuse)),
+        (Some(true), Some("danger_allow")) => Ok(Some(WhenLost::DangerAllow)),
+        (Some(true), Some(_)) => match processes {
+            Some(processes) => Ok(Some(WhenLost::Local { processes })),
+            None => Err("`processes` is missing; `when_lost = \"local\"` needs how many share the rule at most"),
+        },
+        (_, Some(_)) => Err("`when_lost` stands without `shared = true`; add that or leave it out"),
+        (_, None) => Ok(None),
+    }
 }
 
 fn words<'a>(value: &'a Loose) -> Option<Vec<&'a str>> {
@@ -293,6 +335,15 @@ mod tests {
         assert_eq!(rule.wait, Some(Duration::from_millis(250)));
         let rule = read(r#"{"name": "few", "scope": "subject", "in_flight": 3}"#).unwrap();
         assert_eq!((rule.scope, rule.in_flight, rule.rate), (vec![RateScope::Subject], Some(3), None));
+        for (text, when_lost) in [
+            (r#""shared": true"#, Some(WhenLost::Refuse)),
+            (r#""shared": false"#, None),
+            (r#""shared": true, "when_lost": "local", "processes": 4"#, Some(WhenLost::Local { processes: 4 })),
+            (r#""shared": true, "when_lost": "danger_allow""#, Some(WhenLost::DangerAllow)),
+        ] {
+            let rule = read(&format!(r#"{{"name": "r", "limit": 1, "window": "1s", {text}}}"#)).unwrap();
+            assert_eq!(rule.shared, when_lost);
+        }
         for (word, scope) in SCOPE_WORDS {
             let text = format!(r#"{{"name": "r", "scope": "{word}", "limit": 1, "window": "1s"}}"#);
             assert_eq!(read(&text).unwrap().scope, [scope]);
@@ -359,6 +410,16 @@ mod tests {
             (r#""limit": 1, "window": "1s", "cost": "bytes""#, "`cost` is none of `statement`, `estimated_rows`"),
             (r#""limit": 1, "window": "1s", "in_flight": 2"#, "`in_flight` stands beside `limit`"),
             (r#""in_flight": 2, "context": "login""#, "which are not in flight"),
+            (r#""limit": 1, "window": "1s", "shared": 1"#, "`shared` is neither true nor false"),
+            (r#""limit": 1, "window": "1s", "when_lost": "local""#, "`when_lost` stands without `shared = true`"),
+            (
+                r#""limit": 1, "window": "1s", "shared": true, "when_lost": "allow""#,
+                "`when_lost` is none of `refuse`, `local`",
+            ),
+            (r#""limit": 1, "window": "1s", "shared": true, "when_lost": "local""#, "`processes` is missing"),
+            (r#""limit": 1, "window": "1s", "shared": true, "when_lost": "local", "processes": 0"#, "`processes` is 0"),
+            (r#""limit": 1, "window": "1s", "shared": true, "processes": 3"#, "`processes` stands without"),
+            (r#""in_flight": 1, "shared": true"#, "`in_flight` can't be `shared`"),
             (r#""in_flight": null"#, "`in_flight` is no whole number"),
             (r#""limit": {"a": 1}, "window": "1s""#, "`limit` is no whole number"),
         ] {

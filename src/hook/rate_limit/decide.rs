@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::bucket::{Buckets, Keys};
-use super::gcra::Answer;
+use super::gcra::{Answer, Gcra};
 use super::key::Missing;
 use super::rule::{Measure, RateLimit};
-use super::shared::Fallen;
+use super::shared::Shared;
 use crate::error::{Error, ErrorKind, show_name};
 
 /// What a statement takes from one bucket.
@@ -22,8 +22,10 @@ pub(super) struct Charge {
     pub(super) cost: u64,
     /// Only looked at: a rule that counts refusals.
     pub(super) look: bool,
+    /// Its name in the store, where the bucket is elsewhere.
+    pub(super) name: Option<[u8; 16]>,
     /// When the bucket would be full after it was charged.
-    then: u64,
+    pub(super) then: u64,
 }
 
 /// The charges of a statement. Most have few, which need no memory of their own.
@@ -35,8 +37,7 @@ pub(super) struct Charges {
 }
 
 impl Charges {
-    pub(super) fn push(&mut self, rule: usize, key: u64, cost: u64, look: bool) {
-        let charge = Charge { rule, key, cost, look, then: 0 };
+    pub(super) fn push(&mut self, charge: Charge) {
         match self.few.get_mut(self.count) {
             Some(place) => {
                 *place = charge;
@@ -48,6 +49,16 @@ impl Charges {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> {
         self.few.iter().take(self.count).chain(&self.more)
+    }
+
+    /// True when the store has a bucket of them.
+    pub(super) fn are_shared(&self) -> bool {
+        self.iter().any(|charge| charge.name.is_some())
+    }
+
+    /// Those whose buckets this process has.
+    fn own(&self) -> impl Iterator<Item = &Charge> {
+        self.iter().filter(|charge| charge.name.is_none())
     }
 
     fn iter_mut(&mut self) -> impl Iterator<Item = &mut Charge> {
@@ -63,10 +74,10 @@ impl Charges {
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) limit: RateLimit,
+    /// What this process measures.
     pub(super) measure: Measure,
-    /// Its buckets are elsewhere, and this process has them only while that can't be reached.
-    #[allow(dead_code, reason = "for limits that several processes share")]
-    pub(super) shared: bool,
+    /// Its buckets are elsewhere, and this process measures only while that can't be reached.
+    pub(super) shared: Option<Shared>,
 }
 
 /// What the layer counts.
@@ -77,6 +88,8 @@ pub(super) struct State {
     queues: HashMap<(usize, u64), VecDeque<Place>>,
     bells: HashMap<u64, Arc<Notify>>,
     tickets: u64,
+    /// Since when the store can't be reached.
+    lost_at: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -112,7 +125,7 @@ impl State {
         ticket: Option<u64>,
     ) -> Result<(), Refusal<'r>> {
         self.test(rules, charges, now, ticket)?;
-        for charge in charges.iter().filter(|charge| !charge.look) {
+        for charge in charges.own().filter(|charge| !charge.look) {
             match self.tables.get_mut(charge.rule) {
                 Some(Table::Rate(buckets)) => buckets.set(charge.key, charge.then, now),
                 Some(Table::InFlight(counts)) => {
@@ -134,7 +147,7 @@ impl State {
         ticket: Option<u64>,
     ) -> Result<(), Refusal<'r>> {
         let mut refusal: Option<Refusal<'r>> = None;
-        for charge in charges.iter_mut() {
+        for charge in charges.iter_mut().filter(|charge| charge.name.is_none()) {
             let Some(rule) = rules.get(charge.rule) else { continue };
             let found = match self.ask(rule, charge, now, ticket) {
                 Ok(then) => {
@@ -163,6 +176,7 @@ impl State {
         match (self.tables.get_mut(charge.rule), rule.measure) {
             (Some(Table::Rate(buckets)), Measure::Rate(rate)) => {
                 let full_at = buckets.look(charge.key, now, max).map_err(|wait| (Reason::TooManyKeys, wait))?;
+                let full_at = full_at.max(floor(rule, self.lost_at, rate));
                 match rate.ask(full_at, now, ahead, charge.cost) {
                     Answer::Allowed(_) => Ok(full_at.max(now).saturating_add(rate.increment(charge.cost))),
                     Answer::Wait(wait) => Err((Reason::Limited, Some(wait))),
@@ -186,7 +200,7 @@ impl State {
     }
 
     /// The units that those who came before still wait for.
-    fn ahead(&self, charge: &Charge, ticket: Option<u64>) -> u64 {
+    pub(super) fn ahead(&self, charge: &Charge, ticket: Option<u64>) -> u64 {
         if self.queues.is_empty() {
             return 0;
         }
@@ -196,9 +210,8 @@ impl State {
     }
 
     /// Takes back what was charged, because it did not happen after all.
-    #[allow(dead_code, reason = "for limits that several processes share")]
     pub(super) fn give_back(&mut self, rules: &[Rule], charges: &Charges, now: u64) {
-        for charge in charges.iter().filter(|charge| !charge.look) {
+        for charge in charges.own().filter(|charge| !charge.look) {
             match (self.tables.get_mut(charge.rule), rules.get(charge.rule).map(|rule| rule.measure)) {
                 (Some(Table::Rate(buckets)), Some(Measure::Rate(rate))) => {
                     buckets.give_back(charge.key, rate.increment(charge.cost), charge.then, now);
@@ -211,7 +224,7 @@ impl State {
 
     /// Charges what was used already. `only_if_held` leaves a bucket alone that does not hold it, or that can't be kept.
     pub(super) fn owe(&mut self, rules: &[Rule], charges: &Charges, now: u64, only_if_held: bool) {
-        for charge in charges.iter() {
+        for charge in charges.own() {
             let Some(rule) = rules.get(charge.rule) else { continue };
             let (Some(Table::Rate(buckets)), Measure::Rate(rate)) = (self.tables.get_mut(charge.rule), rule.measure)
             else {
@@ -223,11 +236,22 @@ impl State {
                 // At most as many more keys as there were statements in flight.
                 Err(_) => now,
             };
+            let full_at = full_at.max(floor(rule, self.lost_at, rate));
             if only_if_held && !matches!(rate.ask(full_at, now, 0, charge.cost), Answer::Allowed(_)) {
                 continue;
             }
             buckets.set(charge.key, rate.owe(full_at, now, charge.cost), now);
         }
+    }
+
+    /// The store can't be reached.
+    pub(super) fn lost(&mut self, now: u64) {
+        self.lost_at.get_or_insert(now);
+    }
+
+    /// The store has answered.
+    pub(super) fn found(&mut self) {
+        self.lost_at = None;
     }
 
     /// A statement has ended.
@@ -305,6 +329,14 @@ impl State {
     }
 }
 
+/// When a bucket of a shared rule is full at the earliest: it was empty when the store was lost.
+fn floor(rule: &Rule, lost_at: Option<u64>, rate: Gcra) -> u64 {
+    match (rule.shared, lost_at) {
+        (Some(_), Some(lost_at)) => lost_at.saturating_add(rate.tolerance),
+        _ => 0,
+    }
+}
+
 fn waited_for<'a>(rules: &'a [Rule], charges: &'a Charges) -> impl Iterator<Item = &'a Charge> {
     charges.iter().filter(|charge| rules.get(charge.rule).is_some_and(|rule| rule.limit.wait.is_some()))
 }
@@ -329,8 +361,7 @@ pub(super) enum Reason {
     InFlight(u32),
     TooManyKeys,
     Missing(Missing),
-    #[allow(dead_code, reason = "for limits that several processes share")]
-    Fallen(Fallen),
+    Unreachable,
 }
 
 impl<'r> Refusal<'r> {
@@ -386,7 +417,9 @@ impl<'r> Refusal<'r> {
                 needs("rate.no_table", "table and those of raw SQL are not known; use the builder")
             }
             (Reason::Missing(Missing::Handle), _) => needs("rate.no_handle", "handle and this is no statement"),
-            (Reason::Fallen(fallen), _) => fallen.message(&name),
+            (Reason::Unreachable, _) => {
+                ("rate.unreachable", format!("rate limit {name} is shared and its store can't be reached"))
+            }
         };
         Error::new(ErrorKind::RateLimited, code, message).with_rule(self.rule.name.clone(), self.wait)
     }

@@ -34,7 +34,6 @@ impl Gcra {
     }
 
     /// The part of one process out of `processes`: what all of them allow together is no more than the whole.
-    #[allow(dead_code, reason = "for limits that several processes share")]
     pub(crate) fn divided(self, processes: u32) -> Option<Gcra> {
         let processes = u64::from(processes.max(1));
         let interval = self.interval.checked_mul(processes)?;

@@ -38,7 +38,7 @@ pub(super) trait Parts {
 /// more memory than a short one, and nobody can make up one that meets another's. Two that meet by chance (one of 10^13 pairs of rules with a
 /// million keys) share a bucket.
 #[derive(Debug, Default)]
-pub(super) struct Hashes(RandomState);
+pub(super) struct Hashes(pub(super) RandomState);
 
 impl Hashes {
     /// Visits the key of each bucket that a rule of this scope has for the asker: one, or with tables one for each.

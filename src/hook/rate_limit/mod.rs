@@ -27,10 +27,17 @@ mod tests;
 mod wait_tests;
 
 pub use self::rule::{RateContext, RateCost, RateLimit, RateScope};
+pub use self::shared::{SharedLimits, WhenLost};
+#[cfg(feature = "redis")]
+pub(crate) use self::{
+    gcra::Gcra,
+    shared::{How, SharedCharge, SharedStore, Unreachable},
+};
 
-use self::decide::{Charges, Reason, Refusal, Rule, State};
-use self::key::{Asker, Hashes};
-use self::rule::check_context_name;
+use self::decide::{Charge, Charges, Reason, Refusal, Rule, State};
+use self::key::{Asker, Hashes, Missing};
+use self::rule::{Measure, check_context_name};
+use self::shared::{How as StoreHow, Shared};
 use self::wait::Landing;
 
 /// Refuses statements that come too fast, with the rule's name and the exact time to wait.
@@ -77,6 +84,8 @@ struct Inner {
     state: Mutex<State>,
     /// Some rule charges at the end.
     settles: bool,
+    /// Where the buckets of shared rules are.
+    store: Option<SharedLimits>,
 }
 
 impl RateLimitLayer {
@@ -96,20 +105,45 @@ impl RateLimitLayer {
     ///
     /// As [`RateLimitLayer::new`].
     pub fn with_clock(rules: impl IntoIterator<Item = RateLimit>, clock: Clock) -> Result<RateLimitLayer> {
+        RateLimitLayer::builder().rules(rules).clock(clock).build()
+    }
+
+    /// A builder, for a layer whose rules are shared with other processes.
+    pub fn builder() -> RateLimitBuilder {
+        RateLimitBuilder::default()
+    }
+
+    fn make(builder: RateLimitBuilder) -> Result<RateLimitLayer> {
+        let RateLimitBuilder { rules, clock, store } = builder;
         let mut made: Vec<Rule> = Vec::new();
         for limit in rules {
             if made.iter().any(|other| other.limit.name == limit.name) {
                 let name = show_name(&limit.name);
                 return Err(mistake("rate.two_of_a_name", format!("two rate limits are named {name}")));
             }
-            let measure = limit.measure()?;
-            made.push(Rule { limit, measure, shared: false });
+            let whole = limit.measure()?;
+            let (measure, shared) = match (limit.shared, whole) {
+                (Some(when_lost), Measure::Rate(rate)) => {
+                    if store.is_none() {
+                        let what = "`shared` needs a store; add `.store(..)` to the builder of the layer";
+                        return Err(limit.mistake("rate.no_store", what));
+                    }
+                    let part = match when_lost {
+                        WhenLost::Local { processes } => rate.divided(processes),
+                        _ => None,
+                    };
+                    let owes = settle::is_charged_at_the_end(&limit);
+                    (part.map_or(Measure::Never, Measure::Rate), Some(Shared { rate, when_lost, owes }))
+                }
+                (_, whole) => (whole, None),
+            };
+            made.push(Rule { limit, measure, shared });
         }
         let counts: Vec<Counts> = made.iter().map(|rule| Counts::of(&rule.limit)).collect();
         let settles = made.iter().any(|rule| settle::is_charged_at_the_end(&rule.limit));
         let state = Mutex::new(State::new(&made));
         let hashes = Hashes::default();
-        Ok(RateLimitLayer(Arc::new(Inner { clock, rules: made, counts, hashes, state, settles })))
+        Ok(RateLimitLayer(Arc::new(Inner { clock, rules: made, counts, hashes, state, settles, store })))
     }
 
     /// Counts something that is no statement: a login, an export, a mail. `context` is `login` or a name of the caller's, and the rules
@@ -156,6 +190,44 @@ impl RateLimitLayer {
             Some(mut charges) => self.0.look(&mut charges).await,
             None => Ok(()),
         }
+    }
+}
+
+/// Makes a [`RateLimitLayer`] whose rules several processes share; see [`RateLimit::shared`].
+#[derive(Debug, Default)]
+#[must_use = "nothing is limited before `build`"]
+pub struct RateLimitBuilder {
+    rules: Vec<RateLimit>,
+    clock: Clock,
+    store: Option<SharedLimits>,
+}
+
+impl RateLimitBuilder {
+    /// Adds these rules.
+    pub fn rules(mut self, rules: impl IntoIterator<Item = RateLimit>) -> RateLimitBuilder {
+        self.rules.extend(rules);
+        self
+    }
+
+    /// Goes by this clock; a store goes by its own.
+    pub fn clock(mut self, clock: Clock) -> RateLimitBuilder {
+        self.clock = clock;
+        self
+    }
+
+    /// Keeps the buckets of rules that are [shared](RateLimit::shared) there: a `RedisLimits`, with the feature `redis`.
+    pub fn store(mut self, store: impl Into<SharedLimits>) -> RateLimitBuilder {
+        self.store = Some(store.into());
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// As [`RateLimitLayer::new`], and when a rule is shared and there is no store.
+    pub fn build(self) -> Result<RateLimitLayer> {
+        RateLimitLayer::make(self)
     }
 }
 
@@ -276,19 +348,44 @@ impl Inner {
         for (index, rule) in self.rules.iter().enumerate().filter(|(index, rule)| counting(*index, &rule.limit)) {
             let look = rule.limit.contexts.contains(&RateContext::Denied);
             let cost = rule.limit.cost_before(asker.statement);
-            let found = self.hashes.each(&rule.limit.scope, asker, &mut |key| charges.push(index, key, cost, look));
+            let found = self.visit(index, rule, asker, &mut |charge| charges.push(Charge { cost, look, ..charge }));
             found.map_err(|missing| Refusal::of(rule, Reason::Missing(missing), None).into_error())?;
         }
         Ok((!charges.is_empty()).then_some(charges))
     }
 
+    /// Visits each bucket that a rule has for the asker.
+    fn visit(
+        &self,
+        index: usize,
+        rule: &Rule,
+        asker: Asker<'_>,
+        visit: &mut dyn FnMut(Charge),
+    ) -> std::result::Result<(), Missing> {
+        let charge = Charge { rule: index, ..Charge::default() };
+        match rule.shared {
+            None => self.hashes.each(&rule.limit.scope, asker, &mut |key| visit(Charge { key, ..charge })),
+            Some(_) => {
+                self.hashes.each_shared(rule, asker, &mut |key, name| visit(Charge { key, name: Some(name), ..charge }))
+            }
+        }
+    }
+
+    /// Takes all charges or none: those of this process first, and the shared ones when these are allowed.
+    async fn take(&self, charges: &mut Charges, ticket: Option<u64>) -> std::result::Result<(), Refusal<'_>> {
+        lock(&self.state).take(&self.rules, charges, self.clock.nanos(), ticket)?;
+        if !charges.are_shared() {
+            return Ok(());
+        }
+        let mut undo = Undo { inner: self, charges, done: false };
+        let taken = self.take_shared(undo.charges, ticket).await;
+        undo.done = taken.is_ok();
+        taken
+    }
+
     /// Takes what a statement needs, or says why not.
     async fn pass(self: &Arc<Self>, mut charges: Charges) -> Result<Option<Landing>> {
-        let taken = {
-            let mut state = lock(&self.state);
-            state.take(&self.rules, &mut charges, self.clock.nanos(), None)
-        };
-        match taken {
+        match self.take(&mut charges, None).await {
             Ok(()) => {}
             Err(refusal) if refusal.may_wait => charges = self.wait(charges, refusal).await?,
             Err(refusal) => return Err(refusal.into_error()),
@@ -297,8 +394,28 @@ impl Inner {
     }
 
     async fn look(&self, charges: &mut Charges) -> Result<()> {
-        let mut state = lock(&self.state);
-        state.test(&self.rules, charges, self.clock.nanos(), None).map_err(Refusal::into_error)
+        let own = lock(&self.state).test(&self.rules, charges, self.clock.nanos(), None);
+        own.map_err(Refusal::into_error)?;
+        match charges.are_shared() {
+            true => self.ask_store(charges, None, StoreHow::Look).await.map_err(Refusal::into_error),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Gives back what this process took, unless the shared charges could be taken too: also when the caller goes away in between.
+struct Undo<'a> {
+    inner: &'a Inner,
+    charges: &'a Charges,
+    done: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            let mut state = lock(&self.inner.state);
+            state.give_back(&self.inner.rules, self.charges, self.inner.clock.nanos());
+        }
     }
 }
 

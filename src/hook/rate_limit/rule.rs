@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::gcra::Gcra;
+use super::shared::WhenLost;
 use crate::error::{Error, ErrorKind, Result, show_name};
 
 /// One named rule of a [`RateLimitLayer`](super::RateLimitLayer): how many statements, in what time, counted for whom. Written here, or read from a
@@ -55,6 +56,7 @@ pub struct RateLimit {
     pub(super) in_flight: Option<u32>,
     pub(super) wait: Option<Duration>,
     pub(super) max_keys: usize,
+    pub(super) shared: Option<WhenLost>,
 }
 
 /// For whom a rule counts. Several together count for each combination: tenant and table, for each table of each tenant.
@@ -138,6 +140,7 @@ impl RateLimit {
             in_flight: None,
             wait: None,
             max_keys: 100_000,
+            shared: None,
         }
     }
 
@@ -203,6 +206,15 @@ impl RateLimit {
         self
     }
 
+    /// Counts together with other processes, in the store of [`RateLimitBuilder::store`](super::RateLimitBuilder::store): all of them never allow more than one
+    /// would. `when_lost` says what holds while the store can't be reached; [`WhenLost::Refuse`] is the safe choice.
+    ///
+    /// The bucket is known by the rule's name, so processes that share it must agree on the rule. Statements in flight can't be counted so.
+    pub fn shared(mut self, when_lost: WhenLost) -> RateLimit {
+        self.shared = Some(when_lost);
+        self
+    }
+
     /// An error that names the rule and the field.
     pub(super) fn mistake(&self, code: &'static str, what: &str) -> Error {
         Error::new(ErrorKind::Plan, code, format!("rate limit {}: {what}", show_name(&self.name)))
@@ -251,6 +263,13 @@ impl RateLimit {
         {
             let what = "`in_flight` stands beside `limit`, `burst` or `cost`; make two rules of it";
             return Err(self.mistake("rate.in_flight", what));
+        }
+        if self.in_flight.is_some() && self.shared.is_some() {
+            let what = "`in_flight` can't be `shared`; each process counts its own, so write the part of one";
+            return Err(self.mistake("rate.shared", what));
+        }
+        if self.shared == Some(WhenLost::Local { processes: 0 }) {
+            return Err(self.mistake("rate.shared", "`processes` is 0; write how many share the rule at most"));
         }
         let outside = [RateContext::Denied, RateContext::Login];
         let special = self.contexts.iter().any(|context| outside.contains(context));

@@ -1,8 +1,9 @@
 //! What is charged when a statement has ended: refusals, and rows returned.
 
-use super::decide::Charges;
+use super::decide::{Charge, Charges};
 use super::key::Asker;
 use super::rule::{RateContext, RateCost, RateLimit};
+use super::shared::How;
 use super::{Counts, DENIED, Inner, lock};
 use crate::error::ErrorKind;
 use crate::hook::{Outcome, QueryContext, Subject};
@@ -29,7 +30,7 @@ impl Inner {
             };
             if counts && cost > 0 {
                 // What lacks an identity was refused before, or is refused by the guard and counts for nobody.
-                let _ = self.hashes.each(&rule.limit.scope, asker, &mut |key| charges.push(index, key, cost, false));
+                let _ = self.visit(index, rule, asker, &mut |charge| charges.push(Charge { cost, ..charge }));
             }
         }
         if charges.is_empty() {
@@ -38,6 +39,11 @@ impl Inner {
         // A statement that the guard refused was not asked about: it can't overdraw, and can't lengthen the wait of others.
         let only_if_held = cx.refusal().is_some();
         lock(&self.state).owe(&self.rules, &charges, self.clock.nanos(), only_if_held);
+        if charges.are_shared() {
+            let how = if only_if_held { How::OweIfHeld } else { How::Owe };
+            // What is owed refuses nobody now.
+            let _ = self.ask_store(&charges, None, how).await;
+        }
     }
 }
 

@@ -51,16 +51,13 @@ impl Inner {
         let Some((ticket, bell)) = place else { return Err(first.into_error()) };
         let mut waiting = Waiting { inner: self, charges: &mut charges, ticket: Some(ticket) };
         loop {
-            let refusal = {
-                let mut state = lock(&self.state);
-                match state.take(&self.rules, waiting.charges, self.clock.nanos(), Some(ticket)) {
-                    Ok(()) => {
-                        state.leave(&self.rules, waiting.charges, ticket, false);
-                        waiting.ticket = None;
-                        break;
-                    }
-                    Err(refusal) => refusal,
+            let refusal = match self.take(waiting.charges, Some(ticket)).await {
+                Ok(()) => {
+                    lock(&self.state).leave(&self.rules, waiting.charges, ticket, false);
+                    waiting.ticket = None;
+                    break;
                 }
+                Err(refusal) => refusal,
             };
             if !refusal.may_wait || !in_time(refusal.wait) {
                 return Err(refusal.into_error());

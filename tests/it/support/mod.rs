@@ -23,6 +23,7 @@ mod process;
 mod programs;
 mod proxy;
 mod recorder;
+mod redis_server;
 mod rows;
 mod server;
 
@@ -30,6 +31,7 @@ pub use certificates::{Certificates, Pair, certificates};
 pub use database::{TestDatabase, each, on};
 pub use proxy::{Fault, Proxy};
 pub use recorder::{Recorder, Seen};
+pub use redis_server::{LIMITS_USER, Redis};
 pub use rows::{check, check_any_order, lines, shown as cell};
 pub use server::{
     ADMIN_ROLE, CERTIFICATE_ROLE, Passwords, READ_ONLY_ROLE, READ_WRITE_ROLE, Server, Session, Tls, mariadb,
