@@ -5,7 +5,9 @@ mod diesel;
 
 use std::fmt::Write;
 
-use portcullis::{Database, Dialect, Frame, Mode, ReadOnly, ReadWrite, Schema, all_of, avg, col, count, on, sum, table};
+use portcullis::{
+    Database, Dialect, Frame, Mode, ReadOnly, ReadWrite, Schema, all_of, avg, col, count, on, sum, table,
+};
 use sea_query::{Asterisk, Expr, ExprTrait, Func, Order, PostgresQueryBuilder, Query, Value, Values};
 use tokio::runtime::Handle;
 

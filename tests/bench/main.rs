@@ -4,6 +4,7 @@
 
 mod audit;
 mod compile;
+mod limits;
 mod measure;
 mod point;
 #[path = "../it/support/mod.rs"]
@@ -22,6 +23,10 @@ fn main() {
     if asked(&["audit"]) {
         audit::append(runtime.handle());
         audit::verify(runtime.handle());
+    }
+    if asked(&["limits"]) {
+        limits::local(runtime.handle());
+        limits::shared(runtime.handle());
     }
     if asked(&["compile", "shapes"]) {
         compile::shapes(runtime.handle());

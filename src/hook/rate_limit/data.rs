@@ -374,6 +374,25 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_rules_in_the_documentation_is_read() {
+        #[derive(serde::Deserialize)]
+        struct Config {
+            rules: Vec<RateLimit>,
+        }
+        let page = include_str!("../../../docs/limits.md");
+        let text = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let rules = toml::from_str::<Config>(text).unwrap().rules;
+        assert_eq!(rules.len(), 5);
+        assert_eq!(rules[3].shared, Some(WhenLost::Local { processes: 4 }));
+        // Every field of the table is one, and the other way round.
+        let table = page.split("| Field |").nth(1).unwrap();
+        let table = table.split("\n\n").next().unwrap();
+        for field in FIELDS.split(", ") {
+            assert!(table.contains(&format!("`{field}`")), "{field}");
+        }
+    }
+
+    #[test]
     fn every_mistake_names_the_rule_the_field_and_what_to_write() {
         let fields = |fields: &str| format!(r#"{{{fields}, "name": "reads"}}"#);
         for (text, says) in [

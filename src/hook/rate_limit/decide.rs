@@ -285,7 +285,8 @@ impl State {
         Some((ticket, bell))
     }
 
-    /// Gives up the places. Where nothing was taken those behind move up.
+    /// Gives up the places. Where nothing was taken those behind move up; otherwise the next looks again, who may have counted what was
+    /// taken twice.
     pub(super) fn leave(&mut self, rules: &[Rule], charges: &Charges, ticket: u64, given_up: bool) {
         self.bells.remove(&ticket);
         for charge in waited_for(rules, charges) {
@@ -293,7 +294,8 @@ impl State {
             let position = queue.iter().position(|place| place.ticket == ticket);
             if let Some(position) = position {
                 queue.remove(position);
-                for place in queue.iter().skip(position).filter(|_| given_up) {
+                let woken = if given_up { usize::MAX } else { 1 };
+                for place in queue.iter().skip(position).take(woken) {
                     if let Some(bell) = self.bells.get(&place.ticket) {
                         bell.notify_one();
                     }
