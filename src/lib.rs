@@ -46,19 +46,16 @@ pub use crate::db::{
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::expr::{
-    All, Bound, Case, Column, ColumnType, CountOperand, DistinctOperands, Expr, FrameOffset, IntoExpr, Members,
-    MembersFor, Operand, OperandFor, SortKey, Summable, Window, WindowFunction, all, all_of, any_of, array_agg, avg,
-    bool_and, bool_or, case, coalesce, col, corr, count, count_distinct, covar_pop, covar_samp, cume_dist, current_row,
-    dense_rank, family, first, first_value, following, grouping, json_array_agg, json_object_agg, lag, last,
-    last_value, lead, lit, max, median, min, mode, not, nth_value, ntile, outer, percent_rank, percentile_cont,
-    percentile_disc, preceding, rank, row_number, stddev_pop, stddev_samp, string_agg, sum, unbounded_following,
-    unbounded_preceding, var_pop, var_samp, window,
+    All, Bound, Case, Column, ColumnType, CountOperand, DistinctOperands, Expr, FrameOffset, IntoExpr, IntoJsonPath,
+    JsonStep, Members, MembersFor, Operand, OperandFor, SortKey, Summable, Unit, Window, WindowFunction, all, all_of,
+    any_of, array_agg, avg, bool_and, bool_or, case, coalesce, col, concat, concat_ws, corr, count, count_distinct,
+    covar_pop, covar_samp, cume_dist, current_date, current_row, current_time, current_timestamp, days, dense_rank,
+    family, first, first_value, following, from_unix, from_unix_micros, greatest, grouping, hours, if_, json_array_agg,
+    json_object_agg, lag, last, last_value, lead, least, lit, make_date, max, median, microseconds, min, minutes, mode,
+    months, not, nth_value, ntile, outer, percent_rank, percentile_cont, percentile_disc, pi, preceding, random, rank,
+    row_number, seconds, stddev_pop, stddev_samp, string_agg, sum, unbounded_following, unbounded_preceding, var_pop,
+    var_samp, weeks, window, years,
 };
-pub use crate::expr::{
-    IntoJsonPath, JsonStep, Unit, current_date, current_time, current_timestamp, days, from_unix, from_unix_micros,
-    hours, make_date, microseconds, minutes, months, seconds, weeks, years,
-};
-pub use crate::expr::{concat, concat_ws, greatest, if_, least, pi, random};
 pub use crate::hook::{
     AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditFanOut, AuditKey, AuditLayer, AuditLine, AuditLog,
     AuditReport, AuditVerifier, Clock, ClockHands, Durability, Hook, Outcome, OutcomeKind, QueryContext, RateContext,

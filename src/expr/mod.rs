@@ -41,11 +41,10 @@ pub use functions::aggregate::{
 pub use functions::window::{
     cume_dist, dense_rank, first_value, lag, last_value, lead, nth_value, ntile, percent_rank, rank, row_number,
 };
-pub use functions::{All, Case, all, all_of, any_of, case, coalesce, col, grouping, lit, not};
-pub use functions::{concat, concat_ws, greatest, if_, least, pi, random};
 pub use functions::{
-    current_date, current_time, current_timestamp, days, from_unix, from_unix_micros, hours, make_date, microseconds,
-    minutes, months, seconds, weeks, years,
+    All, Case, all, all_of, any_of, case, coalesce, col, concat, concat_ws, current_date, current_time,
+    current_timestamp, days, from_unix, from_unix_micros, greatest, grouping, hours, if_, least, lit, make_date,
+    microseconds, minutes, months, not, pi, random, seconds, weeks, years,
 };
 pub use json::{IntoJsonPath, JsonStep};
 pub(crate) use json::{JsonFunction, JsonPath};

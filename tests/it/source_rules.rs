@@ -218,6 +218,12 @@ fn every_rule_sees_what_breaks_it() {
 }
 
 #[test]
+#[should_panic(expected = "what is `<` in an import?")]
+fn an_import_that_is_not_understood_is_no_import_without_end() {
+    Source::new("compile/mod.rs", "use crate::{\n<<<<<<< HEAD\n    expr::Expr,\n};").paths();
+}
+
+#[test]
 fn every_rule_lets_pass_what_keeps_it() {
     for rule in RULES {
         for (path, text) in rule.kept_by {

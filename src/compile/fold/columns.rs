@@ -104,16 +104,9 @@ impl Folder<'_> {
     /// A name for a column of an inner block: its own, or with a number when another has that.
     pub(super) fn export_name(&self, taken: &[(Ident, ColumnId, Rx)], id: ColumnId) -> Result<Ident> {
         let info = self.facts.columns.get(id).ok_or_else(|| Error::internal("fold.export"))?;
-        let mut name = info.name.clone();
-        let mut number = 1;
         // SQL: SQLite gives a column of a subquery another name when it is called TRUE or FALSE, quoted or not.
         let renamed = |name: &Ident| ["true", "false"].iter().any(|word| name.as_str().eq_ignore_ascii_case(word));
-        while renamed(&name) || taken.iter().any(|(known, ..)| same_name(known, &name)) {
-            number += 1;
-            let kept: String = info.name.as_str().chars().take(12).collect();
-            name = Ident::new(format!("{}_{number}", kept.trim_end()))?;
-        }
-        Ok(name)
+        free_name(&info.name, |name| renamed(name) || taken.iter().any(|(known, ..)| same_name(known, name)))
     }
 
     /// Every arm returns the same columns in the same order; one that has no such column gives NULL.
@@ -241,4 +234,16 @@ impl Folder<'_> {
 /// True when a database may take the two for one: only PostgreSQL tells quoted names apart by their capitals.
 pub(super) fn same_name(one: &Ident, other: &Ident) -> bool {
     one == other || one.as_str().to_lowercase() == other.as_str().to_lowercase()
+}
+
+/// `wanted`, or with a number when that is taken.
+pub(super) fn free_name(wanted: &Ident, taken: impl Fn(&Ident) -> bool) -> Result<Ident> {
+    let mut name = wanted.clone();
+    let mut number = 1;
+    while taken(&name) {
+        number += 1;
+        let kept: String = wanted.as_str().chars().take(12).collect();
+        name = Ident::new(format!("{}_{number}", kept.trim_end()))?;
+    }
+    Ok(name)
 }

@@ -1,5 +1,6 @@
 //! Common table expressions: blocks that stand before the statement and are read by name.
 
+use super::columns::free_name;
 use super::{Block, Folder, Projection, SourceKind, same_name};
 use crate::error::{Error, Result};
 use crate::ident::Ident;
@@ -177,14 +178,7 @@ impl Folder<'_> {
                     ScanSource::Values { .. } | ScanSource::Cte { .. } => false,
                 })
         };
-        let mut name = wanted.clone();
-        let mut number = 1;
-        while !free(&name) {
-            number += 1;
-            let kept: String = wanted.as_str().chars().take(12).collect();
-            name = Ident::new(format!("{}_{number}", kept.trim_end()))?;
-        }
-        Ok(name)
+        free_name(wanted, |name| !free(name))
     }
 
     /// The relations of WITH in the order in which each comes after those that it reads.

@@ -8,7 +8,7 @@ mod joins;
 mod sets;
 mod subqueries;
 
-use columns::same_name;
+use columns::{free_name, same_name};
 use ctes::Cte;
 pub(super) use explode::Elements;
 use subqueries::Subquery;
@@ -497,13 +497,7 @@ impl<'a> Folder<'a> {
 
     /// `wanted`, or with a number when a source of the statement is called so.
     pub(super) fn alias(&mut self, wanted: Ident) -> Result<Ident> {
-        let mut alias = wanted.clone();
-        let mut number = 1;
-        while self.aliases.iter().any(|known| same_name(known, &alias)) {
-            number += 1;
-            let kept: String = wanted.as_str().chars().take(12).collect();
-            alias = Ident::new(format!("{}_{number}", kept.trim_end()))?;
-        }
+        let alias = free_name(&wanted, |alias| self.aliases.iter().any(|known| same_name(known, alias)))?;
         self.aliases.push(alias.clone());
         Ok(alias)
     }

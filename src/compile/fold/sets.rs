@@ -1,7 +1,7 @@
 //! Set operations: members as blocks beside each other.
 
 use super::{Block, Folder, Projection, Source, SourceKind, has_aggregate};
-use crate::compile::fold::columns::same_name;
+use crate::compile::fold::columns::{free_name, same_name};
 use crate::error::{Error, Result};
 use crate::ident::Ident;
 use crate::query::{SetKind, SetOperation};
@@ -132,8 +132,8 @@ impl Folder<'_> {
             projection = self.member_projection(&block, columns, compares, first)?;
         }
         if counted {
-            let taken: Vec<&Ident> = projection.iter().map(|(name, ..)| name).collect();
-            block.numbered = Some(free_name("row_number", &taken)?);
+            let taken = |name: &Ident| projection.iter().any(|(known, ..)| same_name(known, name));
+            block.numbered = Some(free_name(&Ident::fixed("row_number")?, taken)?);
         }
         block.projection = Projection::Columns(projection);
         Ok(block)
@@ -205,17 +205,6 @@ impl Folder<'_> {
 
 fn unwrapped(rx: &Rx) -> &Rx {
     if let RxKind::ExactText(inner) = rx.kind() { inner } else { rx }
-}
-
-/// `wanted`, or with a number when one of `taken` is called so.
-pub(super) fn free_name(wanted: &'static str, taken: &[&Ident]) -> Result<Ident> {
-    let mut name = Ident::fixed(wanted)?;
-    let mut number = 1;
-    while taken.iter().any(|known| same_name(known, &name)) {
-        number += 1;
-        name = Ident::new(format!("{wanted}_{number}"))?;
-    }
-    Ok(name)
 }
 
 impl Source {

@@ -84,7 +84,9 @@ impl Source {
                 "{" => {
                     at += 1;
                     while !matches!(self.text(at), "}" | "") {
+                        let before = at;
                         at = self.import(at, prefix, self.tokens[at].line, named);
+                        assert!(at > before, "{}: what is `{}` in an import?", self.path, self.text(at));
                         if self.text(at) == "," {
                             at += 1;
                         }
