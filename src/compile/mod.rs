@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::expr::Values;
 use crate::ident::Ident;
 use crate::policy::GuardedPlan;
+use crate::query::CopyType;
 use crate::schema::{Body, Facts, InsertRows, Output, Provenance, Returned};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
@@ -70,6 +71,8 @@ pub(crate) struct Shape {
     locks: bool,
     /// The database must prepare the text for each run.
     once: bool,
+    /// The binds are rows that follow the text, as values of these types.
+    copy: Option<Arc<[CopyType]>>,
 }
 
 /// A shape, and how the values of its next plan are bound.
@@ -158,6 +161,11 @@ impl CompiledQuery {
 
     pub(crate) fn locks(&self) -> bool {
         self.shape.locks
+    }
+
+    /// The types as which the binds follow the text as rows, where they do.
+    pub(crate) fn copy(&self) -> Option<&Arc<[CopyType]>> {
+        self.shape.copy.as_ref()
     }
 
     /// True when the database must prepare the text for each run.
@@ -301,13 +309,16 @@ fn finish(
     columns: Option<Arc<[ResultColumn]>>,
     max_affected: Option<u64>,
 ) -> Result<CompiledQuery> {
-    let Rendered { sql, binds, origins, skip, once, literals } = rendered;
+    let Rendered { sql, binds, origins, skip, once, literals, copy } = rendered;
+    // Rows that follow the text have no placeholders in it.
+    let placeholders = if copy.is_some() { 0 } else { binds.len() };
     if facts.kind.is_ddl() {
-        verify::verify_written(&sql, target.dialect, binds.len(), &skip, &literals)?;
+        verify::verify_written(&sql, target.dialect, placeholders, &skip, &literals)?;
     } else {
-        verify::verify(&sql, target.dialect, binds.len(), &skip)?;
+        verify::verify(&sql, target.dialect, placeholders, &skip)?;
     }
     let shown = (!literals.is_empty()).then(|| without_values(&sql, &literals));
+    let told = copy.as_ref().map_or(binds.len(), |types| types.len());
     let shape = Shape {
         fingerprint: fingerprint(shown.as_deref().unwrap_or(&sql)),
         sql: sql.into(),
@@ -316,8 +327,9 @@ fn finish(
         kind: facts.kind,
         locks: facts.lock.is_some(),
         once,
+        copy,
         tables: facts.tables.into(),
-        bind_types: binds.iter().map(|bind| bind.sql_type).collect(),
+        bind_types: binds.iter().take(told).map(|bind| bind.sql_type).collect(),
     };
     Ok(CompiledQuery { shape: Arc::new(shape), binds, max_affected, origins })
 }

@@ -153,7 +153,8 @@ impl Runner {
         let flight = flight.ask().await?;
         let columns = query.columns().cloned();
         let cached = !query.once() && !matches!(query.kind(), StatementKind::Raw | StatementKind::Explain);
-        let statement = Statement { sql: Arc::clone(query.sql()), columns, cached, binds: query.into_binds() };
+        let (sql, copy) = (Arc::clone(query.sql()), query.copy().cloned());
+        let statement = Statement { sql, columns, cached, copy, binds: query.into_binds() };
         let flight = flight.take_session(self.transaction.as_deref()).await?;
         Ok((flight, statement, care))
     }

@@ -66,7 +66,8 @@ pub use write::{
     unique_key,
 };
 pub(crate) use write::{
-    GivenRow, Joined, Source, Target as ConflictKey, Upsert, Write, WriteKind, check_write, repeated_keys,
+    CopyType, GivenRow, Joined, Progress, Source, Target as ConflictKey, Upsert, Write, WriteKind, check_write,
+    repeated_keys,
 };
 
 /// A relation under construction: a table, or what a chain of verbs makes of one.

@@ -338,8 +338,8 @@ impl Write {
                 }
                 return match source {
                     // What a text becomes depends on what it says, and is made anew each time.
-                    Source::Rows { loose: true, .. } => Err(Shapeless),
-                    Source::Rows { rows, loose: false } => {
+                    Source::Rows { loose: true, .. } | Source::Rows { copy: Some(_), .. } => Err(Shapeless),
+                    Source::Rows { rows, loose: false, copy: None } => {
                         walk.tag(1);
                         given_rows(rows, walk)
                     }

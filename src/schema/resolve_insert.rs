@@ -34,18 +34,21 @@ impl Resolver<'_> {
             scan,
             columns,
             rows,
+            copy: None,
             upsert: None,
             max_affected: None,
             returning: None,
         };
         match source {
-            Source::Rows { rows, loose } => {
+            Source::Rows { rows, loose, copy } => {
                 if *loose {
                     self.close(scope, "an insert of records")?;
                 }
                 let types = self.insert_types(table, scope, columns, mistakes);
                 let first = self.batch(table, columns, &types, rows, *loose, mistakes);
-                Ok(body(columns.to_vec(), InsertRows::Binds { first, rows: rows.len() }))
+                let mut insert = body(columns.to_vec(), InsertRows::Binds { first, rows: rows.len() });
+                insert.copy = copy.clone();
+                Ok(insert)
             }
             Source::Frame { frame, by_name } => {
                 let (columns, rows) = self.insert_frame(table, scope, columns, frame, *by_name, mistakes)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::binds::{Binds, RowCount};
 use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall, SubqueryKind};
 use crate::ident::Ident;
-use crate::query::{JoinKind, RowLock, SetOperation, TableName};
+use crate::query::{CopyType, JoinKind, RowLock, SetOperation, TableName};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 
@@ -82,6 +82,8 @@ pub(crate) struct InsertBody {
     pub(crate) scan: ScanId,
     pub(crate) columns: Vec<Ident>,
     pub(crate) rows: InsertRows,
+    /// The rows go by COPY, as values of these types.
+    pub(crate) copy: Option<Arc<[CopyType]>>,
     pub(crate) upsert: Option<UpsertBody>,
     pub(crate) max_affected: Option<u64>,
     pub(crate) returning: Option<Returned>,

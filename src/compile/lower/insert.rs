@@ -1,5 +1,7 @@
 //! Inserts and upserts.
 
+use std::sync::Arc;
+
 use sea_query::Query;
 
 use super::expr::place_of;
@@ -10,6 +12,7 @@ use crate::compile::fold::{Block, Projection};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
+use crate::query::CopyType;
 use crate::schema::{InsertBody, InsertRows, OtherKeys, RxKind, UpsertBody, schema_needed};
 
 impl Lowering<'_> {
@@ -26,6 +29,9 @@ impl Lowering<'_> {
         if matches!(insert.rows, InsertRows::Binds { rows: 0, .. }) {
             let message = "the insert has no rows, so there is no statement; add one with `.row(..)`";
             return Err(Error::new(ErrorKind::Plan, "insert.no_rows", message));
+        }
+        if let Some(types) = &insert.copy {
+            return self.copy(insert, types);
         }
         let mysql = self.target.dialect.is_mysql_family();
         let select = source.map(|block| self.insert_select(block)).transpose()?;
@@ -67,6 +73,23 @@ impl Lowering<'_> {
             }
             tail.into_iter().for_each(|piece| piece.write(writer));
         })
+    }
+
+    /// `COPY t (columns) FROM STDIN WITH (FORMAT binary)`. The binds are the rows, which follow the statement and stand nowhere in it.
+    fn copy(self, insert: &InsertBody, types: &Arc<[CopyType]>) -> Result<Rendered> {
+        let plain = insert.upsert.is_none() && insert.returning.is_none();
+        if self.target.dialect != Dialect::Postgres || !plain || types.len() != insert.columns.len() {
+            return Err(Error::internal("lower.copy"));
+        }
+        let mut rendered = self.render_all(vec![
+            Piece::Words("COPY "),
+            Piece::Table(insert.table.clone()),
+            Piece::Words(" ("),
+            Piece::Names(insert.columns.clone()),
+            Piece::Words(") FROM STDIN WITH (FORMAT binary)"),
+        ])?;
+        rendered.copy = Some(Arc::clone(types));
+        Ok(rendered)
     }
 
     fn insert_into(&self, insert: &InsertBody) -> Vec<Piece> {

@@ -53,7 +53,23 @@ impl Lowering<'_> {
         let (sql, order, skip) = writer.finish()?;
         let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
         let (binds, origins) = self.binds.in_order(&order);
-        Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new() })
+        Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), copy: None })
+    }
+
+    /// The same, with all binds and none of them in the text.
+    pub(super) fn render_all(self, pieces: Vec<Piece>) -> Result<Rendered> {
+        let mut writer = Writer::new(self.target.dialect, &self.binds, &self.fragments);
+        pieces.into_iter().for_each(|piece| piece.write(&mut writer));
+        let (sql, _, skip) = writer.finish()?;
+        Ok(Rendered {
+            sql,
+            binds: self.binds.into_all(),
+            origins: None,
+            skip,
+            once: false,
+            literals: Vec::new(),
+            copy: None,
+        })
     }
 
     /// ` RETURNING a, b + 1 AS c`.

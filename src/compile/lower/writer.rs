@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use sea_query::{
     Expr, MysqlQueryBuilder, PostgresQueryBuilder, QueryBuilder, SelectStatement, SqlWriter, SqliteQueryBuilder,
@@ -11,6 +12,7 @@ use super::{Fragment, literal};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
+use crate::query::CopyType;
 use crate::schema::{Binds, Provenance};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
@@ -29,6 +31,8 @@ pub(crate) struct Rendered {
     pub(crate) once: bool,
     /// The ranges of the text that are values, in a statement that can't bind them.
     pub(crate) literals: Vec<Range<usize>>,
+    /// The binds are rows that follow the text, as values of these types.
+    pub(crate) copy: Option<Arc<[CopyType]>>,
 }
 
 /// Encloses a fragment's number in the text. A control character can't occur in a name, and values are not in the text.

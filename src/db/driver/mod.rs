@@ -16,6 +16,8 @@ pub(crate) mod postgres;
 #[cfg(feature = "postgres")]
 mod postgres_bind;
 #[cfg(feature = "postgres")]
+mod postgres_copy;
+#[cfg(feature = "postgres")]
 mod postgres_decode;
 #[cfg(feature = "postgres")]
 mod postgres_error;
@@ -53,6 +55,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::ident::Ident;
+use crate::query::CopyType;
 use crate::row::{Cell, Columns};
 use crate::statement::Isolation;
 use crate::value::Bind;
@@ -72,6 +75,8 @@ pub(crate) struct Statement {
     pub(crate) columns: Option<Arc<[Expected]>>,
     /// False for statements that occur once (raw DDL): they stay out of the prepared-statement cache.
     pub(crate) cached: bool,
+    /// The binds are rows that follow the text, as values of these types (PostgreSQL).
+    pub(crate) copy: Option<Arc<[CopyType]>>,
 }
 
 pub(crate) use crate::compile::ResultColumn as Expected;

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Row, SqlSafeStr, SqlStr, Statement as _};
 
 use super::postgres_bind;
+use super::postgres_copy;
 use super::sqlx_error::{breaks_session, from_sqlx};
 use super::sqlx_rows::{Failure, Layout, expected_columns, pump, short_version};
 use super::{
@@ -79,6 +80,12 @@ impl PostgresSession {
     }
 
     async fn run_statement(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
+        if let Some(types) = &statement.copy {
+            let rows = postgres_copy::encoded(&statement.binds, types)?;
+            let affected = self.copy(&statement.sql, rows).await?;
+            sink.columns(&expected_columns(None))?;
+            return Ok(Done { rows: 0, affected });
+        }
         let arguments = postgres_bind::arguments(&statement.binds)?;
         let expected = statement.columns.as_deref();
         let text = text_of(&statement.sql);
@@ -105,6 +112,24 @@ impl PostgresSession {
         }
         self.state = State::Ready;
         Ok(done)
+    }
+
+    /// Sends encoded rows after a COPY. SQL: PostgreSQL manual, 55.2.7 (COPY operations): an error ends the copying, and nothing of it is kept.
+    async fn copy(&mut self, text: &Arc<str>, rows: Vec<u8>) -> Result<u64> {
+        self.state = State::Busy;
+        let text = text_of(text);
+        let copied = async {
+            let mut copying = self.connection.copy_in_raw(text.as_str()).await?;
+            copying.send(rows).await?;
+            copying.finish().await
+        };
+        match copied.await {
+            Ok(affected) => {
+                (self.state, self.aborted) = (State::Ready, false);
+                Ok(affected)
+            }
+            Err(error) => Err(self.failed(Failure::Wire(error))),
+        }
     }
 
     async fn run_fixed(&mut self, text: &'static str) -> Result<()> {

@@ -92,7 +92,7 @@ pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 const FIRST_DAY: i32 = -2_451_545;
 const FIRST_MICROS: i64 = -211_813_488_000_000_000;
 
-fn write(value: &Value, sql_type: SqlType, out: &mut Vec<u8>) -> Result<(), Unsendable> {
+pub(super) fn write(value: &Value, sql_type: SqlType, out: &mut Vec<u8>) -> Result<(), Unsendable> {
     match (sql_type, value) {
         (SqlType::Bool, Value::Bool(it)) => out.push(u8::from(*it)),
         (SqlType::Int16 | SqlType::Int32 | SqlType::Int64 | SqlType::UInt64, Value::Int(it)) => {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::super::driver::RowSink;
 use super::super::handle::Runner;
+use super::copy::{self, by_copy};
 use super::work::Work;
 use super::{run_into, run_on};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
-use crate::query::{ConflictKey, Source, TableName, Write, WriteKind, check_write, repeated_keys};
+use crate::query::{ConflictKey, CopyType, Progress, Source, TableName, Write, WriteKind, check_write, repeated_keys};
 use crate::schema::KeySchema;
 
 /// How many rows one INSERT holds at most, however few columns they have.
@@ -25,7 +26,11 @@ const RESERVED: usize = 1_000;
 pub(super) type MakeSink<'s> = &'s (dyn Fn() -> Box<dyn RowSink> + Sync);
 
 /// Runs an insert; gives the sinks of its statements, and the number of rows.
-pub(super) async fn run(mut write: Write, sink: MakeSink<'_>) -> Result<(Vec<Box<dyn RowSink>>, u64)> {
+pub(super) async fn run(
+    mut write: Write,
+    progress: Option<&Progress>,
+    sink: MakeSink<'_>,
+) -> Result<(Vec<Box<dyn RowSink>>, u64)> {
     let WriteKind::Insert { source, .. } = &write.kind else { return Err(Error::internal("insert.kind")) };
     let mistakes = check_write(&write);
     let runner = Runner::of(Some(&write.origin.clone()))?;
@@ -39,7 +44,14 @@ pub(super) async fn run(mut write: Write, sink: MakeSink<'_>) -> Result<(Vec<Box
     if mistakes.is_empty() {
         settle_keys(&runner, &mut write).await?;
     }
-    let most = rows_at_once(&write, runner.core.server.dialect);
+    let mut most = rows_at_once(&write, runner.core.server.dialect);
+    if mistakes.is_empty()
+        && rows_of(&write) >= copy::FEW
+        && let Some(types) = runner.copy_types(&write).await?
+        && by_copy(&mut write, &types)?
+    {
+        most = copy::rows_at_once(&types);
+    }
     let WriteKind::Insert { source: Source::Rows { rows, .. }, .. } = &write.kind else {
         return Err(Error::internal("insert.rows"));
     };
@@ -48,26 +60,50 @@ pub(super) async fn run(mut write: Write, sink: MakeSink<'_>) -> Result<(Vec<Box
         return Ok((vec![sink], affected));
     }
     let mut work = Work::begin(&runner).await?;
-    let result = parts(&mut work, split(write, most), sink).await;
+    let result = parts(&mut work, split(write, most), progress, sink).await;
     work.end(result).await
 }
 
-async fn parts(work: &mut Work, parts: Vec<Write>, sink: MakeSink<'_>) -> Result<(Vec<Box<dyn RowSink>>, u64)> {
+fn rows_of(write: &Write) -> usize {
+    match &write.kind {
+        WriteKind::Insert { source: Source::Rows { rows, .. }, .. } => rows.len(),
+        _ => 0,
+    }
+}
+
+async fn parts(
+    work: &mut Work,
+    parts: Vec<Write>,
+    progress: Option<&Progress>,
+    sink: MakeSink<'_>,
+) -> Result<(Vec<Box<dyn RowSink>>, u64)> {
     let (mut sinks, mut total) = (Vec::with_capacity(parts.len()), 0);
     for part in &parts {
         let (sink, affected) = run_into(work.runner(), part, sink()).await?;
         work.sent();
         sinks.push(sink);
         total += affected;
+        if let Some(told) = progress {
+            told(total);
+        }
     }
     Ok((sinks, total))
 }
 
-/// One of many batches of rows.
-pub(super) async fn run_batch(work: &mut Work, write: &Write) -> Result<u64> {
-    let affected = run_on(work.runner(), write).await?;
-    work.sent();
-    Ok(affected)
+/// One of many batches of rows, in as many statements as it needs.
+pub(super) async fn run_batch(work: &mut Work, mut write: Write, types: Option<&Arc<[CopyType]>>) -> Result<u64> {
+    let by_copy = match types {
+        Some(types) if rows_of(&write) >= copy::FEW => by_copy(&mut write, types)?,
+        _ => false,
+    };
+    let most = rows_at_once(&write, work.runner().core.server.dialect);
+    let statements = if by_copy || rows_of(&write) <= most { vec![write] } else { split(write, most) };
+    let mut total = 0;
+    for statement in &statements {
+        total += run_on(work.runner(), statement).await?;
+        work.sent();
+    }
+    Ok(total)
 }
 
 /// How many rows one statement takes.

@@ -1,5 +1,7 @@
 //! The verbs that run writes.
 
+mod copy;
+mod file;
 mod insert;
 mod merge;
 mod returning;
@@ -55,7 +57,7 @@ impl Insert {
     /// The mistakes of the insert (ragged rows, unknown or repeated columns, values of another type), a refusal of a hook, and
     /// what the database gives, such as [`ErrorKind::Constraint`](crate::ErrorKind::Constraint).
     pub async fn execute(self) -> Result<u64> {
-        let (_, affected) = insert::run(self.write, &count).await?;
+        let (_, affected) = insert::run(self.write, self.progress.as_ref(), &count).await?;
         Ok(affected)
     }
 }

@@ -83,7 +83,7 @@ impl Returning {
 
 async fn run(write: Write, sink: MakeSink<'_>) -> Result<Vec<Box<dyn RowSink>>> {
     if let WriteKind::Insert { .. } = &write.kind {
-        return Ok(insert::run(write, sink).await?.0);
+        return Ok(insert::run(write, None, sink).await?.0);
     }
     let runner = Runner::of(Some(&write.origin.clone()))?;
     if matches!(write.kind, WriteKind::Update { .. })

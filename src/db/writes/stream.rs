@@ -1,10 +1,12 @@
 //! Inserts of rows that come one after another.
 
-use std::pin::pin;
+use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt};
 
+use super::super::driver::BoxFuture;
 use super::super::handle::Runner;
+use super::copy;
 use super::insert::{rows_at_once, run_batch, settle_keys};
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,68 +66,87 @@ impl Insert {
         S: Stream + Send,
         S::Item: StreamRow + Send,
     {
-        let mut write = self.write;
-        let WriteKind::Insert { source: Source::Rows { rows: before, .. }, upsert, .. } = &mut write.kind else {
-            let message = "an insert takes a stream or a frame; write two inserts";
-            return Err(Error::new(ErrorKind::Plan, "insert.two_sources", message).at(write.location));
+        pour(self, &mut Rows(Box::pin(rows))).await
+    }
+}
+
+/// Where batches of rows come from.
+pub(super) trait Batches: Send {
+    /// At most so many rows; none at the end.
+    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<Vec<Vec<Bind>>>>;
+}
+
+struct Rows<S>(Pin<Box<S>>);
+
+impl<S> Batches for Rows<S>
+where
+    S: Stream + Send,
+    S::Item: StreamRow + Send,
+{
+    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<Vec<Vec<Bind>>>> {
+        Box::pin(async move {
+            let mut batch = Vec::new();
+            while batch.len() < most
+                && let Some(row) = self.0.next().await
+            {
+                batch.push(row.into_stream_row()?.0);
+            }
+            Ok(batch)
+        })
+    }
+}
+
+/// Inserts batches until there are no more: all of them or none.
+pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u64> {
+    let Insert { mut write, origin, progress } = insert;
+    let WriteKind::Insert { source: Source::Rows { rows: before, .. }, upsert, .. } = &mut write.kind else {
+        let message = "an insert takes a stream or a frame; write two inserts";
+        return Err(Error::new(ErrorKind::Plan, "insert.two_sources", message).at(write.location));
+    };
+    if upsert.as_ref().is_some_and(|upsert| !upsert.nothing) {
+        let message = "an upsert of a stream can't see whether two of its rows have one key; insert batches with `rows`, or do nothing on a conflict";
+        return Err(Error::new(ErrorKind::Plan, "upsert.stream", message).at(write.location));
+    }
+    let mut before = std::mem::take(before);
+    let runner = Runner::of(Some(&origin))?;
+    let types = runner.copy_types(&write).await?;
+    let most = match &types {
+        Some(types) => copy::rows_at_once(types),
+        None => rows_at_once(&write, runner.core.server.dialect),
+    };
+    let mut work: Option<Work> = None;
+    let mut number = 0;
+    let result = loop {
+        let batch = match batches.next(most).await {
+            Ok(batch) if before.is_empty() => batch,
+            Ok(batch) => std::mem::take(&mut before).into_iter().chain(batch).collect(),
+            Err(error) => break Err(error),
         };
-        if upsert.as_ref().is_some_and(|upsert| !upsert.nothing) {
-            let message = "an upsert of a stream can't see whether two of its rows have one key; insert batches with `rows`, or do nothing on a conflict";
-            return Err(Error::new(ErrorKind::Plan, "upsert.stream", message).at(write.location));
+        if batch.is_empty() {
+            break Ok(number);
         }
-        let mut batch = std::mem::take(before);
-        let runner = Runner::of(Some(&self.origin))?;
-        let most = rows_at_once(&write, runner.core.server.dialect);
-        let mut rows = pin!(rows);
-        let mut work: Option<Work> = None;
-        let mut number = 0u64;
-        let mut failed = None;
-        loop {
-            let next = match rows.next().await.map(StreamRow::into_stream_row) {
-                Some(Err(error)) => {
-                    failed = Some(error);
-                    break;
-                }
-                Some(Ok(row)) => Some(row),
-                None => None,
-            };
-            let ended = next.is_none();
-            batch.extend(next.map(|row| row.0));
-            if batch.is_empty() || (!ended && batch.len() < most) {
-                if ended {
-                    break;
-                }
-                continue;
-            }
-            let mut part = with_rows(&write, std::mem::take(&mut batch));
-            if let Some(mistake) = Error::join(check_write(&part)) {
-                failed = Some(mistake.at(write.location));
-                break;
-            }
-            if let Err(error) = settle_keys(&runner, &mut part).await {
-                failed = Some(error);
-                break;
-            }
-            if work.is_none() {
-                work = Some(Work::begin(&runner).await?);
-            }
-            let Some(open) = &mut work else { return Err(Error::internal("insert.work")) };
-            match run_batch(open, &part).await {
-                Ok(affected) => number += affected,
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-            if ended {
-                break;
-            }
+        let mut part = with_rows(&write, batch);
+        if let Some(mistake) = Error::join(check_write(&part)) {
+            break Err(mistake.at(write.location));
         }
-        let result = failed.map_or(Ok(number), Err);
-        match work {
-            Some(work) => work.end(result).await,
-            None => result,
+        if let Err(error) = settle_keys(&runner, &mut part).await {
+            break Err(error);
         }
+        if work.is_none() {
+            work = Some(Work::begin(&runner).await?);
+        }
+        let Some(open) = &mut work else { return Err(Error::internal("insert.work")) };
+        match run_batch(open, part, types.as_ref()).await {
+            Ok(affected) => number += affected,
+            Err(error) => break Err(error),
+        }
+        if let Some(told) = &progress {
+            told(number);
+        }
+    };
+    match work {
+        Some(work) => work.end(result).await,
+        None => result,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Inserts.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::record::{Record, record};
@@ -23,14 +25,18 @@ use crate::value::{Bind, Value};
 pub struct Insert {
     pub(crate) write: Write,
     pub(crate) origin: Origin,
+    pub(crate) progress: Option<Progress>,
 }
+
+/// Is told how many rows are written so far.
+pub(crate) type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 impl Insert {
     #[track_caller]
     pub(crate) fn new(table: impl IntoTable, origin: Origin) -> Insert {
-        let source = Source::Rows { rows: Vec::new(), loose: false };
+        let source = Source::Rows { rows: Vec::new(), loose: false, copy: None };
         let kind = WriteKind::Insert { columns: Vec::new(), source, upsert: None };
-        Insert { write: Write::new(table, kind, origin.clone()), origin }
+        Insert { write: Write::new(table, kind, origin.clone()), origin, progress: None }
     }
 
     /// The columns that the rows give values for, in their order.
@@ -101,6 +107,13 @@ impl Insert {
         self
     }
 
+    /// Calls `told` with the number of rows written so far, after each statement of an insert that needs several. They are kept only when the
+    /// insert has come to its end.
+    pub fn on_progress(mut self, told: impl Fn(u64) + Send + Sync + 'static) -> Insert {
+        self.progress = Some(Arc::new(told));
+        self
+    }
+
     /// Rows of a frame; SQL text: `INSERT INTO "t" ("a", "b") SELECT …`. The frame's columns are matched with [`columns`](Insert::columns) by
     /// position, or by their names where it is given as [`by_name`](crate::Frame::by_name): then `columns` may be left out. The frame may read the
     /// table itself: it is read as it was before.
@@ -129,7 +142,7 @@ impl Insert {
     /// Adds a record as a row, its values in the order of the columns.
     fn add(&mut self, record: Record) {
         let table = self.write.table.as_ref().map(|table| table.name.clone()).ok();
-        let WriteKind::Insert { columns, source: Source::Rows { rows, loose }, .. } = &mut self.write.kind else {
+        let WriteKind::Insert { columns, source: Source::Rows { rows, loose, .. }, .. } = &mut self.write.kind else {
             self.write.mistakes.push(two_sources());
             return;
         };

@@ -1,6 +1,7 @@
 //! Writes: insert, update and delete.
 
 mod check;
+mod copy;
 mod delete;
 mod insert;
 mod merge;
@@ -13,10 +14,13 @@ mod version;
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 
 pub(crate) use check::check_write;
+pub(crate) use copy::CopyType;
 pub use delete::Delete;
 pub use insert::Insert;
+pub(crate) use insert::Progress;
 pub use merge::Merge;
 pub use returning::Returning;
 pub use row::IntoRow;
@@ -63,6 +67,8 @@ pub(crate) enum Source {
         rows: Vec<Vec<Bind>>,
         /// They came through serde, which knows no dates: a text becomes what its column holds.
         loose: bool,
+        /// The exact types of their columns, where the rows go by COPY.
+        copy: Option<Arc<[CopyType]>>,
     },
     Frame {
         frame: Frame,

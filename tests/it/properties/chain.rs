@@ -846,13 +846,14 @@ pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -
     let Ok(last) = last_keys(world, &steps, &mut dice) else { return 0 };
     let started = std::time::Instant::now();
     let ran = run(db, world, &steps, &last).await;
+    let first;
     if started.elapsed().as_secs() >= 2 {
         eprintln!("case {number} took {:?}: {steps:?}", started.elapsed());
     }
     match ran {
         Ok(true) => return 1,
         Ok(false) => return 0,
-        Err(_) => {}
+        Err(message) => first = format!("at first, ordered by {last:?}: {message}"),
     }
     let mut place = 0;
     while place < steps.len() {
@@ -872,7 +873,7 @@ pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -
         }
     }
     let last = last_keys(world, &steps, &mut Dice::new(number)).unwrap_or(last);
-    let message = run(db, world, &steps, &last).await.err().unwrap_or_default();
+    let message = run(db, world, &steps, &last).await.err().unwrap_or(first);
     panic!("case {number} on {}, {}:\n{steps:?}\n{last:?}\n{message}", db.dialect(), world.facts_table);
 }
 

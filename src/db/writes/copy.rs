@@ -1,0 +1,76 @@
+//! Plain inserts of many rows on PostgreSQL, by COPY in its binary format.
+
+use std::sync::Arc;
+
+use super::super::handle::Runner;
+use super::super::prepare::Plan;
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::query::{CopyType, RawSource, RawSql, Source, Write, WriteKind};
+use crate::row::{SerdeSink, take_back};
+
+/// From how many rows on it is worth asking the catalogue.
+pub(super) const FEW: usize = 500;
+
+/// How many values one COPY holds.
+const VALUES: usize = 120_000;
+
+/// How many rows one COPY holds.
+pub(super) fn rows_at_once(types: &[CopyType]) -> usize {
+    (VALUES / types.len().max(1)).max(FEW)
+}
+
+/// A column that COPY may fill.
+#[derive(serde::Deserialize)]
+struct Copyable {
+    name: String,
+    type_name: String,
+}
+
+// SQL: PostgreSQL manual, COPY: it knows no rules and no row security, writes to no view, and takes values for identity columns that an
+// INSERT refuses. Those tables and columns are left to INSERT.
+const COPYABLE: &str = "\
+SELECT a.attname::text AS name, t.typname::text AS type_name \
+FROM pg_catalog.pg_attribute a \
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+WHERE c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND NOT c.relhasrules \
+AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> 'a' AND a.attgenerated = '' AND t.typtype = 'b' \
+AND c.relname = :name \
+AND (CASE WHEN :schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = :schema END)";
+
+impl Runner {
+    /// The exact types of the insert's columns, or `None` where COPY would not do what the insert says.
+    pub(super) async fn copy_types(self: &Arc<Self>, write: &Write) -> Result<Option<Arc<[CopyType]>>> {
+        let WriteKind::Insert { columns, source: Source::Rows { loose: false, .. }, upsert: None } = &write.kind else {
+            return Ok(None);
+        };
+        let (Ok(table), Dialect::Postgres) = (&write.table, self.core.server.dialect) else { return Ok(None) };
+        if write.returning.is_some() || write.max_affected.is_some() {
+            return Ok(None);
+        }
+        let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned());
+        let query = RawSql::new(RawSource::Fixed(COPYABLE), None).bind("schema", schema);
+        let query = query.bind("name", table.name.as_str().to_owned());
+        let (sink, _) = self.run(Plan::Catalog(&query.text), Box::new(SerdeSink::<Copyable>::new())).await?;
+        let known = take_back::<SerdeSink<Copyable>>(sink)?.into_items();
+        let type_of = |column: &crate::ident::Ident| {
+            known.iter().find(|known| known.name == column.as_str()).and_then(|known| CopyType::named(&known.type_name))
+        };
+        Ok(columns.iter().map(type_of).collect::<Option<Arc<[CopyType]>>>().filter(|types| !types.is_empty()))
+    }
+}
+
+/// Lets the rows go by COPY if every value is one of its column's type as it is.
+pub(super) fn by_copy(write: &mut Write, types: &Arc<[CopyType]>) -> Result<bool> {
+    let WriteKind::Insert { source: Source::Rows { rows, copy, .. }, .. } = &mut write.kind else {
+        return Err(Error::internal("copy.rows"));
+    };
+    let fits =
+        rows.iter().all(|row| row.len() == types.len() && row.iter().zip(&**types).all(|(bind, to)| to.takes(bind)));
+    if fits {
+        *copy = Some(Arc::clone(types));
+    }
+    Ok(fits)
+}
