@@ -95,6 +95,12 @@ fn a_query_of_tpch_is_shown_on_every_database_and_run() {
 }
 
 #[test]
+fn a_file_is_loaded_whole() {
+    let text = output_of("bulk_load", &[]);
+    in_order(&text, &["27004 flights", "carrier", "UA", "B6", "EV", "3 rows"]);
+}
+
+#[test]
 fn quickstart_tells_the_story() {
     let text = output_of("quickstart", &[]);
     in_order(

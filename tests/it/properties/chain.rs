@@ -846,15 +846,14 @@ pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -
     let Ok(last) = last_keys(world, &steps, &mut dice) else { return 0 };
     let started = std::time::Instant::now();
     let ran = run(db, world, &steps, &last).await;
-    let first;
     if started.elapsed().as_secs() >= 2 {
         eprintln!("case {number} took {:?}: {steps:?}", started.elapsed());
     }
-    match ran {
+    let first = match ran {
         Ok(true) => return 1,
         Ok(false) => return 0,
-        Err(message) => first = format!("at first, ordered by {last:?}: {message}"),
-    }
+        Err(message) => format!("at first, ordered by {last:?}: {message}"),
+    };
     let mut place = 0;
     while place < steps.len() {
         let mut fewer = steps.clone();
