@@ -222,6 +222,16 @@ pub(super) enum Counted {
 
 /// The failure of a subquery that has more than one row, where the subquery stands for a match of a write.
 fn several_matches(write: &Write, error: &Error) -> Option<Error> {
+    if let (WriteKind::Insert { upsert: Some(_), .. }, Some("21000"), Ok(table)) =
+        (&write.kind, error.sqlstate(), &write.table)
+    {
+        let message = format!(
+            "two rows for {:?} have the same key, and which of them comes last is not said; make them one row",
+            table.name
+        );
+        let found = Error::new(ErrorKind::Plan, "upsert.repeated_key", message).with_table(table.name.as_str());
+        return Some(found.with_sqlstate("21000"));
+    }
     let WriteKind::Update { from: Some(_), .. } = &write.kind else { return None };
     // SQL: 21000 is cardinality_violation, on MySQL of 1242 too; on SQLite it is the overflow that stands for it.
     if error.sqlstate() != Some("21000") && error.code() != "db.out_of_range" {

@@ -205,6 +205,15 @@ impl Resolver<'_> {
             (ConflictKey::Key(_), None) => return Err(schema_needed(vec![table.clone()], "a key by its name")),
             (ConflictKey::Key(name), Some(keys)) => named_key(table, name, keys)?,
         };
+        if let Some(absent) = key.iter().find(|name| !columns.contains(name)) {
+            let message = format!(
+                "the insert into {:?} gives no {absent:?}, which is of the key that the upsert names; name it in `columns`",
+                table.name
+            );
+            return Err(Error::new(ErrorKind::Plan, "upsert.no_value", message)
+                .with_table(table.name.as_str())
+                .with_column(absent.as_str()));
+        }
         let keys = match keys {
             None => OtherKeys::Unknown,
             Some(keys) => match keys.iter().find(|other| !is_key(other, &key)) {

@@ -10,3 +10,4 @@ mod names;
 mod readers;
 mod round_trip;
 mod values;
+mod writes;

@@ -156,17 +156,26 @@ impl Lowering<'_> {
         Ok(pieces)
     }
 
-    /// Refuses what ON DUPLICATE KEY UPDATE would do otherwise than said: it answers to every key, knows no condition, and does not
-    /// tell how many rows of a frame it took.
+    /// Refuses what ON DUPLICATE KEY UPDATE would do otherwise than said: it answers to every key and knows no condition. Where the database
+    /// takes rows one after another, the second of two with one key would change the first; of the program's rows that was looked for.
     fn check_keys(&self, insert: &InsertBody, upsert: &UpsertBody) -> Result<()> {
         if upsert.keys == OtherKeys::Unknown && self.target.live {
             return Err(schema_needed(vec![insert.table.clone()], "an upsert"));
         }
         let dialect = self.target.dialect;
-        if !dialect.is_mysql_family() || upsert.nothing {
+        if upsert.nothing {
             return Ok(());
         }
         let table = &insert.table.name;
+        if matches!(insert.rows, InsertRows::Query { .. }) && dialect != Dialect::Postgres {
+            let message = format!(
+                "{dialect} does not tell whether two rows of a frame have one key, and would let the later one change the earlier; write a `merge`, or do nothing on a conflict"
+            );
+            return Err(unsupported("upsert.frame", message).with_table(table.as_str()));
+        }
+        if !dialect.is_mysql_family() {
+            return Ok(());
+        }
         if let OtherKeys::Some(other) = &upsert.keys {
             let message = format!(
                 "{dialect} updates a row that has any unique key in common, and {table:?} also has {}; update and insert in a transaction of your own, or do nothing on a conflict",
@@ -179,12 +188,6 @@ impl Lowering<'_> {
                 "{dialect} has no condition in an upsert; write it into the values, as in `if_(condition, incoming(\"a\"), col(\"a\"))`"
             );
             return Err(unsupported("upsert.condition", message).with_table(table.as_str()));
-        }
-        if matches!(insert.rows, InsertRows::Query { .. }) {
-            let message = format!(
-                "{dialect} does not tell how many rows of a frame an upsert took; read the frame and insert its rows, or do nothing on a conflict"
-            );
-            return Err(unsupported("upsert.frame", message).with_table(table.as_str()));
         }
         Ok(())
     }
@@ -209,12 +212,8 @@ impl Lowering<'_> {
                 Piece::Words(" WHERE "),
             ];
             for (position, column) in upsert.key.iter().enumerate() {
-                let place = insert.columns.iter().position(|name| name == column).ok_or_else(|| {
-                    let message = format!(
-                        "the insert gives no {column:?}, which is of the key that the upsert names; name it in `columns`"
-                    );
-                    Error::new(ErrorKind::Plan, "upsert.no_value", message).with_column(column.as_str())
-                })?;
+                let place = insert.columns.iter().position(|name| name == column);
+                let place = place.ok_or_else(|| Error::internal("lower.key"))?;
                 pieces.extend((position > 0).then_some(Piece::Words(" AND ")));
                 pieces.extend([Piece::Name(again.clone()), Piece::Words("."), Piece::Name(column.clone())]);
                 pieces.push(Piece::Words(" = "));

@@ -133,7 +133,8 @@ impl OnConflict {
     /// Two rows of one insert with the same key are an error.
     ///
     /// SQL text: `ON CONFLICT ("key") DO UPDATE SET …`; on MySQL and MariaDB `ON DUPLICATE KEY UPDATE …`. That answers to every key of the table,
-    /// so there the table must have no other unique key, and a condition is refused.
+    /// so there the table must have no other unique key, and a condition is refused. Rows of a frame are upserted on PostgreSQL alone, which sees
+    /// two rows with the same key; a [`Merge`](crate::Merge) does it everywhere.
     pub fn do_update(self, changes: impl FnOnce(Changes) -> Changes) -> Insert {
         self.then(changes(Changes { set: Vec::new(), condition: None, mistakes: Vec::new() }), false)
     }

@@ -1,6 +1,6 @@
 //! Writes and transactions.
 
-use portcullis::{Dialect, ErrorKind, col};
+use portcullis::{Dialect, ErrorKind, col, incoming};
 
 use crate::support::{self, check};
 
@@ -179,6 +179,35 @@ async fn constraints_are_enforced() {
         check(&db, db.table("pets"), &["1|10|5"]).await;
         assert_eq!(db.delete("owners").where_(col("id").eq(10)).execute().await.expect("a row"), 1);
         check(&db, db.table("pets"), &[]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upsert_updates_keeps_or_inserts() {
+    support::each(async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE users (email varchar(40) NOT NULL UNIQUE, name varchar(40))",
+            "INSERT INTO users VALUES ('a@x', 'Alice')",
+        ])
+        .await;
+        let db = db.read_write().await;
+        let row =
+            |email: &'static str, name: &'static str| db.insert("users").columns(["email", "name"]).row((email, name));
+        let kept = row("a@x", "Ann").on_conflict("email").do_nothing().execute().await;
+        assert_eq!(kept.expect("no row"), 0);
+        check(&db, db.table("users"), &["a@x|Alice"]).await;
+        let updated = row("a@x", "Ann").on_conflict("email").do_update(|row| row.set("name", incoming("name")));
+        assert_eq!(updated.execute().await.expect("a row"), 1);
+        check(&db, db.table("users"), &["a@x|Ann"]).await;
+        let inserted = row("b@x", "Bob").on_conflict("email").do_update(|row| row.set("name", incoming("name")));
+        assert_eq!(inserted.execute().await.expect("a row"), 1);
+        check(&db, db.table("users").order_by("email"), &["a@x|Ann", "b@x|Bob"]).await;
+        let absent =
+            db.insert("users").columns(["name"]).row(["Cid"]).on_conflict("email").do_nothing().execute().await;
+        let absent = absent.expect_err("the rows have no such column");
+        assert_eq!((absent.kind(), absent.column()), (ErrorKind::Plan, Some("email")));
+        check(&db, db.table("users").order_by("email").select("name"), &["Ann", "Bob"]).await;
     })
     .await;
 }

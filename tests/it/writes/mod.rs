@@ -4,6 +4,7 @@ mod bulk;
 mod joined;
 mod merging;
 mod records;
+mod reports;
 mod returning;
 mod selects;
 mod streams;

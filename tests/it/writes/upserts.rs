@@ -209,6 +209,9 @@ async fn incoming_means_something_in_an_upsert_alone() {
         let not_given = db.insert("users").columns(["email"]).row(["a@x"]).on_conflict("email");
         let not_given = not_given.do_update(|row| row.set("name", incoming("name"))).execute().await;
         assert_eq!(not_given.expect_err("no such column comes in").kind(), ErrorKind::Schema);
+        let no_key = db.insert("users").columns(["name"]).row(["x"]).on_conflict("email").do_nothing().execute().await;
+        let no_key = no_key.expect_err("the rows have no such column");
+        assert_eq!((no_key.code(), no_key.column()), ("upsert.no_value", Some("email")));
         let nothing = db.insert("users").columns(["email"]).row(["a@x"]).on_conflict("email").do_update(|row| row);
         assert_eq!(nothing.execute().await.expect_err("nothing is set").code(), "update.nothing");
     })
@@ -232,19 +235,23 @@ async fn an_upsert_gives_back_the_rows_that_it_wrote() {
 }
 
 #[tokio::test]
-async fn rows_of_a_frame_are_upserted_where_they_can_be_counted() {
+async fn rows_of_a_frame_are_upserted_where_two_with_one_key_are_seen() {
     support::each(async |db| {
         let db = users(db).await;
         let news = values(["email", "name"], [("a@x", "Ann"), ("b@x", "Bob")]);
         let upsert =
             db.insert("users").select(news.by_name()).on_conflict("email").do_update(|row| row.set_incoming("name"));
         let done = upsert.execute().await;
-        if db.dialect() == Dialect::MariaDb {
-            let error = done.expect_err("a frame");
-            assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, "upsert.frame"));
-        } else {
+        if db.dialect() == Dialect::Postgres {
+            let twice = values(["email", "name"], [("a@x", "Ann"), ("a@x", "Bob")]);
+            let upsert = db.insert("users").select(twice.by_name()).on_conflict("email");
+            let twice = upsert.do_update(|row| row.set_incoming("name")).execute().await.expect_err("one key twice");
+            assert_eq!(twice.code(), "upsert.repeated_key");
             assert_eq!(done.expect("two rows"), 2);
             check(&db, db.table("users").order_by("email"), &["a@x|Ann|5", "b@x|Bob|1"]).await;
+        } else {
+            let error = done.expect_err("a frame");
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, "upsert.frame"));
         }
     })
     .await;
