@@ -33,8 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let columns =
         ["month", "day", "dep_delay", "arr_delay", "carrier", "flight", "tailnum", "origin", "dest", "distance"];
     let file = GzDecoder::new(File::open(FILE)?);
-    let bar = ProgressBar::new(27_004)
-        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} rows")?);
+    let bar = ProgressBar::new(27_004).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} rows")?);
     let shown = bar.clone();
     let loading = db.insert("flights_january").columns(columns).on_progress(move |rows| shown.set_position(rows));
     let loaded = loading.execute_csv(file).await?;
