@@ -486,6 +486,16 @@ impl Resolver<'_> {
         {
             tables.push(table.clone());
         }
+        // A column of a set or of a relation of WITH has no table of its own, but comes from columns that have.
+        if let RxKind::Column(id) = rx.kind()
+            && let Some(info) = self.columns.get(*id)
+        {
+            for base in info.lineage.iter().filter(|base| *base != id) {
+                if let Some(info) = self.columns.get(*base) {
+                    self.untyped_tables(&Rx::column(*base, info), tables);
+                }
+            }
+        }
         if let RxKind::Subquery { of: Asked::Plan(plan), .. } = rx.kind()
             && let Some((_, id)) = self.subplans.get(*plan).and_then(|plan| plan.column.as_ref())
             && let Some(info) = self.columns.get(*id)

@@ -285,3 +285,21 @@ fn what_can_not_be_exploded_is_refused() {
         "one is well"
     );
 }
+
+#[tokio::test]
+async fn a_list_of_a_column_of_a_set_asks_the_catalogue_for_its_type() {
+    support::each(async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE listed (k integer, n bigint)",
+            "INSERT INTO listed VALUES (1, 20), (1, 10), (2, 5)",
+        ])
+        .await;
+        // A handle that knows nothing of the table yet.
+        let handle = db.read_only().await;
+        let once = handle.table("listed").select(["k", "n"]).cte("once");
+        let both = once.clone().intersect(once).group_by("k").agg(portcullis::array_agg(col("n")).as_("list"));
+        let rows = both.explode("list").order_by(["k", "list"]).collect_as::<(i64, i64)>().await.unwrap();
+        assert_eq!(rows, [(1, 10), (1, 20), (2, 5)], "on {}", db.dialect);
+    })
+    .await;
+}
