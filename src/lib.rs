@@ -56,6 +56,8 @@ pub use crate::expr::{
     row_number, seconds, stddev_pop, stddev_samp, string_agg, sum, unbounded_following, unbounded_preceding, var_pop,
     var_samp, weeks, window, years,
 };
+#[cfg(feature = "webhook")]
+pub use crate::hook::Webhook;
 pub use crate::hook::{
     AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditFanOut, AuditKey, AuditLayer, AuditLine, AuditLog,
     AuditReport, AuditVerifier, Clock, ClockHands, Durability, Hook, Outcome, OutcomeKind, QueryContext, RateContext,

@@ -144,6 +144,11 @@ impl DatabaseBuilder {
         self
     }
 
+    pub(super) fn without_hooks(mut self) -> DatabaseBuilder {
+        self.hooks.clear();
+        self
+    }
+
     /// Adds a hook. The first added is outermost; see [`Hook`].
     pub fn hook(mut self, hook: impl Hook) -> DatabaseBuilder {
         self.hooks.push(BoxedHook::new(hook));

@@ -2,6 +2,7 @@
 
 // The handle, then what a statement passes, then what starts one.
 mod handle;
+mod audit_table;
 mod builder;
 pub(crate) mod driver;
 mod pool;

@@ -15,6 +15,8 @@ mod redact;
 mod sink;
 mod target;
 mod verify;
+#[cfg(feature = "webhook")]
+mod webhook;
 
 use std::io;
 use std::path::Path;
@@ -31,7 +33,10 @@ pub use self::key::AuditKey;
 pub use self::line::AuditLine;
 use self::record::{Completion, Intent};
 use self::redact::Redact;
+pub(crate) use self::target::{AuditRow, AuditStore};
 pub use self::verify::{AuditBreak, AuditBreakKind, AuditReport, AuditVerifier};
+#[cfg(feature = "webhook")]
+pub use self::webhook::Webhook;
 use super::{Clock, Hook, Outcome, QueryContext};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -68,6 +73,9 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug, Clone)]
 pub struct AuditLayer {
     owner: Arc<Owner>,
+    /// Dropped after the owner, so that it delivers what that writes last; nothing else is asked of it.
+    #[cfg(feature = "webhook")]
+    _delivery: Option<Arc<webhook::Delivery>>,
     clock: Clock,
     redact: Arc<Redact>,
     best_effort: bool,
@@ -78,6 +86,11 @@ pub struct AuditLayer {
 pub struct AuditLog(Arc<Mutex<Vec<String>>>);
 
 impl AuditLayer {
+    #[cfg(feature = "webhook")]
+    fn with_companion(self, delivery: webhook::Delivery) -> AuditLayer {
+        AuditLayer { _delivery: Some(Arc::new(delivery)), ..self }
+    }
+
     /// A builder, for all that is not as usual: durability, checkpoints, rotation.
     pub fn builder() -> AuditBuilder {
         AuditBuilder::new()
@@ -246,7 +259,7 @@ fn refusal(fault: Fault, what: &str) -> Error {
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ("audit.disk_full", "the disk is full"),
         Io::BrokenPipe | Io::ConnectionReset | Io::ConnectionAborted => ("audit.closed", "the other end is closed"),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => ("audit.permission", "writing is not permitted"),
-        Io::NotFound | Io::NotADirectory | Io::IsADirectory => ("audit.missing_file", "there is no file at its path"),
+        Io::NotFound | Io::NotADirectory | Io::IsADirectory => ("audit.missing_file", "there is no file or table of its name"),
         Io::InvalidData => ("audit.damaged", "the file ends in what is no audit record; move it away"),
         Io::TimedOut => ("audit.deadline", "that took longer than the deadline"),
         Io::ResourceBusy => ("audit.overloaded", "too many records wait already"),

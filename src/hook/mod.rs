@@ -16,10 +16,13 @@ mod audit;
 mod rate_limit;
 mod trace;
 
+#[cfg(feature = "webhook")]
+pub use self::audit::Webhook;
 pub use self::audit::{
     AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditFanOut, AuditKey, AuditLayer, AuditLine, AuditLog,
     AuditReport, AuditVerifier, Durability,
 };
+pub(crate) use self::audit::{AuditRow, AuditStore};
 pub use self::clock::{Clock, ClockHands};
 pub(crate) use self::context::Guards;
 pub use self::context::QueryContext;

@@ -4,6 +4,7 @@ mod faults;
 mod kill;
 mod record;
 mod sinks;
+mod table;
 mod tamper;
 
 use portcullis::{AuditKey, AuditVerifier};

@@ -10,6 +10,14 @@
 mod compressed;
 mod logs;
 mod verify;
+mod webhook;
+
+#[path = "../it/support/certificates.rs"]
+#[allow(dead_code, reason = "the servers' tests use what is left")]
+mod certificates;
+
+/// The name in a client's certificate.
+const CERTIFICATE_ROLE: &str = "auditor";
 mod query;
 mod report;
 mod tail;

@@ -10,7 +10,7 @@ use super::journal::{Owner, Settings, Who};
 use super::key::AuditKey;
 use super::redact::Redact;
 use super::sink::Sink;
-use super::target::Target;
+use super::target::{AuditStore, Target};
 use super::{AuditLayer, AuditLog};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hook::Clock;
@@ -174,7 +174,12 @@ impl AuditBuilder {
     ///
     /// The file can't be opened for reading and appending: kind [`ErrorKind::Io`], code `audit.open`.
     pub fn to_file(self, path: impl AsRef<Path>) -> Result<AuditLayer> {
-        let file = FileTarget::open(path.as_ref(), self.rotation).map_err(open_error)?;
+        let rotation = self.rotation;
+        self.to_file_with(path.as_ref(), rotation)
+    }
+
+    pub(super) fn to_file_with(self, path: &Path, rotation: Rotation) -> Result<AuditLayer> {
+        let file = FileTarget::open(path, rotation).map_err(open_error)?;
         // A write to a file is short, and going to a thread and back takes longer. To wait for the disk, and for whoever reads a pipe,
         // is the thread's.
         let leader = self.durability == Durability::Flushed && file.is_regular();
@@ -223,6 +228,21 @@ impl AuditBuilder {
         (self.start_here(Target::Memory(Arc::clone(&log.0))), log)
     }
 
+    /// A layer that keeps records in a store, from a thread.
+    pub(crate) fn to_store(self, store: Box<dyn AuditStore>) -> Result<AuditLayer> {
+        self.start(Who::Thread, Target::store(store)).map_err(open_error)
+    }
+
+    /// The deadline.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.deadline
+    }
+
+    #[cfg(feature = "webhook")]
+    pub(super) fn time(&self) -> Clock {
+        self.clock.clone()
+    }
+
     fn start(self, who: Who, target: Target) -> io::Result<AuditLayer> {
         let (settings, sink) = self.parts(who, target);
         Ok(self.layer(Owner::start(settings, sink)?))
@@ -249,6 +269,8 @@ impl AuditBuilder {
     fn layer(self, owner: Owner) -> AuditLayer {
         AuditLayer {
             owner: Arc::new(owner),
+            #[cfg(feature = "webhook")]
+            _delivery: None,
             clock: self.clock,
             redact: Arc::new(self.redact),
             best_effort: self.best_effort,

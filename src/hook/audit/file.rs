@@ -23,6 +23,8 @@ pub(super) struct Rotation {
     pub(super) keep: Option<usize>,
     /// Closed files are compressed.
     pub(super) compress: bool,
+    /// How many bytes all files may have together.
+    pub(super) most: Option<u64>,
 }
 
 pub(super) struct FileTarget {
@@ -61,6 +63,9 @@ impl FileTarget {
     }
 
     pub(super) fn begin(&mut self, chain: &mut Chain, patience: Duration, now: DateTime<Utc>) -> io::Result<Owed> {
+        if self.rotation.most.is_some_and(|most| self.size() >= most) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let begun = self.lock_the_right_one(chain, patience);
         let begun = begun.and_then(|()| match &mut self.open {
             Some(opened) if opened.regular => opened.catch_up(chain, &self.path, now),
@@ -70,6 +75,13 @@ impl FileTarget {
             self.unlock();
         }
         begun
+    }
+
+    /// Of all files.
+    fn size(&self) -> u64 {
+        let closed = closed_files(&self.path).into_iter().map(|(_, path)| path);
+        let found = closed.chain([self.path.clone()]).filter_map(|path| fs::metadata(path).ok());
+        found.map(|found| found.len()).sum()
     }
 
     fn lock_the_right_one(&mut self, chain: &mut Chain, patience: Duration) -> io::Result<()> {
@@ -446,7 +458,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Whether the path leads to this file.
-#[cfg(feature = "compress")]
+#[cfg(any(feature = "compress", feature = "webhook"))]
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(found) => Ok(Identity::of(&found) == Identity::of(&file.metadata()?)),

@@ -10,6 +10,9 @@ use super::record::{Checkpoint, Recovery, Segment};
 use super::target::Target;
 use crate::hook::Clock;
 
+/// How often others may be quicker.
+const RACES: u32 = 20;
+
 #[derive(Debug)]
 pub(super) struct Sink {
     target: Target,
@@ -71,9 +74,18 @@ impl Sink {
 
     /// Writes records, given as JSON objects, in one go.
     pub(super) fn write(&mut self, objects: &[&[u8]], manner: Manner) -> Written {
-        match self.try_write(objects, manner) {
-            Ok(written) => written,
-            Err(fault) => Written { records: 0, fault: Some(fault) },
+        let mut tries = 0;
+        loop {
+            let written = match self.try_write(objects, manner) {
+                Ok(written) => written,
+                Err(fault) => Written { records: 0, fault: Some(fault) },
+            };
+            tries += 1;
+            let taken = written.fault.as_ref().is_some_and(|fault| fault.kind() == io::ErrorKind::AlreadyExists);
+            // Somebody else was quicker: their records come first in the chain.
+            if !taken || tries > RACES || !matches!(self.target, Target::Store(_)) {
+                return written;
+            }
         }
     }
 

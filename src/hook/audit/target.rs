@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use tracing::subscriber::NoSubscriber;
 
-use super::chain::{Chain, Hash};
+use super::chain::{Chain, Hash, Line};
 use super::file::FileTarget;
 use super::lock;
 
@@ -18,6 +19,32 @@ pub(super) enum Target {
     Writer(WriterTarget),
     Tracing,
     Memory(Arc<Mutex<Vec<String>>>),
+    Store(StoreTarget),
+}
+
+/// Where records are kept one by one, and others may add to them: an audit table.
+pub(crate) trait AuditStore: Send {
+    /// The record with the highest number.
+    fn last_line(&mut self) -> io::Result<Option<String>>;
+
+    /// Adds all of them or none. [`io::ErrorKind::AlreadyExists`] says that somebody else has used a number.
+    fn append(&mut self, rows: &[AuditRow<'_>]) -> io::Result<()>;
+}
+
+/// A record for a store.
+#[derive(Debug)]
+pub(crate) struct AuditRow<'a> {
+    pub(crate) seq: u64,
+    pub(crate) time: String,
+    pub(crate) phase: &'a str,
+    pub(crate) id: Option<String>,
+    pub(crate) line: &'a str,
+}
+
+pub(super) struct StoreTarget {
+    store: Box<dyn AuditStore>,
+    /// Whether the chain's end is known, because the last record there is ours.
+    known: bool,
 }
 
 /// What must be written before anything else.
@@ -42,11 +69,16 @@ impl Target {
         Target::Writer(WriterTarget { stream, owed: Owed::default() })
     }
 
+    pub(super) fn store(store: Box<dyn AuditStore>) -> Target {
+        Target::Store(StoreTarget { store, known: false })
+    }
+
     /// Makes ready for writing; a file is locked from here to [`Target::end`]. `chain` is brought to where the file's chain is.
     pub(super) fn begin(&mut self, chain: &mut Chain, patience: Duration, now: DateTime<Utc>) -> io::Result<Owed> {
         match self {
             Target::File(file) => file.begin(chain, patience, now),
             Target::Writer(writer) => Ok(writer.owed),
+            Target::Store(store) => store.begin(chain).map(|()| Owed::default()),
             Target::Tracing | Target::Memory(_) => Ok(Owed::default()),
         }
     }
@@ -56,6 +88,7 @@ impl Target {
         match self {
             Target::File(file) => file.put(lines),
             Target::Writer(writer) => writer.put(lines),
+            Target::Store(store) => store.put(lines),
             Target::Tracing => {
                 let mut written = 0;
                 for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -86,7 +119,7 @@ impl Target {
                     writer.owed = Owed { newline, torn, fresh: None };
                 }
             }
-            Target::Tracing | Target::Memory(_) => {}
+            Target::Tracing | Target::Memory(_) | Target::Store(_) => {}
         }
     }
 
@@ -126,6 +159,50 @@ impl WriterTarget {
     }
 }
 
+impl StoreTarget {
+    fn begin(&mut self, chain: &mut Chain) -> io::Result<()> {
+        if self.known {
+            return Ok(());
+        }
+        if let Some(text) = self.store.last_line()? {
+            let end = Chain::after(Line::parse(text.as_bytes()).ok_or(io::ErrorKind::InvalidData)?);
+            // Where rows were lost the next record shows that they are missing.
+            if end.seq >= chain.seq {
+                *chain = end;
+            }
+        }
+        self.known = true;
+        Ok(())
+    }
+
+    fn put(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
+        #[derive(Deserialize)]
+        struct Named {
+            time: String,
+            id: Option<String>,
+        }
+        let row = |line: &'_ [u8]| -> Option<(Named, u64)> {
+            let line = Line::parse(line)?;
+            Some((line.field()?, line.seq))
+        };
+        let mut rows = Vec::new();
+        for text in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let (Some((named, seq)), Ok(line)) = (row(text), std::str::from_utf8(text)) else {
+                return (0, Some(io::ErrorKind::InvalidData.into()));
+            };
+            let phase = Line::parse(text).map(|line| line.phase).unwrap_or_default();
+            rows.push(AuditRow { seq, time: named.time, phase, id: named.id, line });
+        }
+        match self.store.append(&rows) {
+            Ok(()) => (lines.len(), None),
+            Err(error) => {
+                self.known = false;
+                (0, Some(error))
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -133,6 +210,7 @@ impl fmt::Debug for Target {
             Target::Writer(_) => "writer",
             Target::Tracing => "tracing",
             Target::Memory(_) => "memory",
+            Target::Store(_) => "store",
         })
     }
 }
