@@ -54,7 +54,7 @@ impl AuditBuilder {
             Ok(TableStore { runtime: Some(runtime), db, name, limit })
         });
         match opened.await {
-            Ok(store) => self.to_store(Box::new(store?)),
+            Ok(store) => self.keep_in(Box::new(store?)),
             Err(_) => Err(open_error(io::ErrorKind::Other.into())),
         }
     }

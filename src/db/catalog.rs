@@ -186,7 +186,10 @@ impl Runner {
             let missing = self.core.recent.is_missing(schema.as_deref(), name);
             let found = if missing { Schema::default() } else { self.read(schema.as_deref(), Some(name)).await? };
             if found.is_empty() {
-                self.core.recent.note_missing(schema.as_deref(), name);
+                // From the reading on, not from the last question: who asks again and again would never see it made.
+                if !missing {
+                    self.core.recent.note_missing(schema.as_deref(), name);
+                }
                 let known = self.core.schema();
                 let names: Vec<&str> =
                     known.tables().filter(|it| it.schema() == schema.as_deref()).map(TableSchema::name).collect();

@@ -259,7 +259,9 @@ fn refusal(fault: Fault, what: &str) -> Error {
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ("audit.disk_full", "the disk is full"),
         Io::BrokenPipe | Io::ConnectionReset | Io::ConnectionAborted => ("audit.closed", "the other end is closed"),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => ("audit.permission", "writing is not permitted"),
-        Io::NotFound | Io::NotADirectory | Io::IsADirectory => ("audit.missing_file", "there is no file or table of its name"),
+        Io::NotFound | Io::NotADirectory | Io::IsADirectory => {
+            ("audit.missing_file", "there is no file or table of its name")
+        }
         Io::InvalidData => ("audit.damaged", "the file ends in what is no audit record; move it away"),
         Io::TimedOut => ("audit.deadline", "that took longer than the deadline"),
         Io::ResourceBusy => ("audit.overloaded", "too many records wait already"),

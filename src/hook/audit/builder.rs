@@ -175,10 +175,10 @@ impl AuditBuilder {
     /// The file can't be opened for reading and appending: kind [`ErrorKind::Io`], code `audit.open`.
     pub fn to_file(self, path: impl AsRef<Path>) -> Result<AuditLayer> {
         let rotation = self.rotation;
-        self.to_file_with(path.as_ref(), rotation)
+        self.append_to(path.as_ref(), rotation)
     }
 
-    pub(super) fn to_file_with(self, path: &Path, rotation: Rotation) -> Result<AuditLayer> {
+    pub(super) fn append_to(self, path: &Path, rotation: Rotation) -> Result<AuditLayer> {
         let file = FileTarget::open(path, rotation).map_err(open_error)?;
         // A write to a file is short, and going to a thread and back takes longer. To wait for the disk, and for whoever reads a pipe,
         // is the thread's.
@@ -229,7 +229,7 @@ impl AuditBuilder {
     }
 
     /// A layer that keeps records in a store, from a thread.
-    pub(crate) fn to_store(self, store: Box<dyn AuditStore>) -> Result<AuditLayer> {
+    pub(crate) fn keep_in(self, store: Box<dyn AuditStore>) -> Result<AuditLayer> {
         self.start(Who::Thread, Target::store(store)).map_err(open_error)
     }
 

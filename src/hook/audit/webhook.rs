@@ -181,7 +181,7 @@ impl AuditBuilder {
         let rotation = Rotation { bytes: Some(bytes), most: Some(webhook.most), ..Rotation::default() };
         let deadline = self.longest_wait();
         let clock = self.time();
-        let layer = self.to_file_with(&path, rotation)?;
+        let layer = self.append_to(&path, rotation)?;
         let state = Arc::new(State::default());
         let courier = Courier { agent: webhook.agent(), webhook, path, clock, state: Arc::clone(&state) };
         let started = std::thread::Builder::new().name("portcullis-webhook".to_owned()).spawn(move || courier.run());

@@ -127,7 +127,7 @@ async fn a_table_that_is_away_or_held_refuses_and_passes_again_when_it_is_back()
         let refused = db.sql("CREATE TABLE t (id integer PRIMARY KEY)").execute().await.unwrap_err();
         assert_eq!((refused.kind(), refused.code()), (ErrorKind::Audit, "audit.missing_file"));
         test.execute_setup(&[table(test.dialect)]).await;
-        // That it is missing is known for some seconds on.
+        // That it is missing is known for a second.
         for _ in 0..200 {
             if db.sql("CREATE TABLE IF NOT EXISTS t (id integer PRIMARY KEY)").execute().await.is_ok() {
                 break;
