@@ -200,28 +200,21 @@ impl FileTarget {
         if closed.is_empty() {
             return;
         }
+        let (log, keep) = (self.path.clone(), self.rotation.keep);
         let work = move || {
             for (_, path) in closed {
                 if gzip::compress(&path).is_err() {
                     tracing::warn!(target: "portcullis::audit", "a closed audit file could not be compressed");
                 }
             }
+            // One may have been forgotten while it was being compressed.
+            forget_old(&log, keep);
         };
         let _ = std::thread::Builder::new().name("portcullis-gzip".to_owned()).spawn(work);
     }
 
     fn forget_old(&self) {
-        let Some(keep) = self.rotation.keep else { return };
-        let closed = closed_files(&self.path);
-        let mut numbers: Vec<u64> = closed.iter().map(|(number, _)| *number).collect();
-        numbers.dedup();
-        let surplus = numbers.len().saturating_sub(keep);
-        numbers.truncate(surplus);
-        for (_, path) in closed.into_iter().filter(|(number, _)| numbers.contains(number)) {
-            if fs::remove_file(&path).is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
-                tracing::warn!(target: "portcullis::audit", "an audit file beyond those to keep could not be removed");
-            }
-        }
+        forget_old(&self.path, self.rotation.keep);
     }
 
     fn unlock(&mut self) {
@@ -440,6 +433,20 @@ pub(super) fn closed_files(path: &Path) -> Vec<(u64, PathBuf)> {
     let mut closed: Vec<_> = entries.filter_map(|entry| Some((number_of(&entry.path())?, entry.path()))).collect();
     closed.sort();
     closed
+}
+
+/// Removes the oldest of them beyond so many.
+fn forget_old(path: &Path, keep: Option<usize>) {
+    let Some(keep) = keep else { return };
+    let closed = closed_files(path);
+    let mut numbers: Vec<u64> = closed.iter().map(|(number, _)| *number).collect();
+    numbers.dedup();
+    numbers.truncate(numbers.len().saturating_sub(keep));
+    for (_, path) in closed.into_iter().filter(|(number, _)| numbers.contains(number)) {
+        if fs::remove_file(&path).is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+            tracing::warn!(target: "portcullis::audit", "an audit file beyond those to keep could not be removed");
+        }
+    }
 }
 
 /// The newest of them, as it was rather than compressed.
