@@ -42,6 +42,7 @@ pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::db::{
     ColumnDetails, Database, DatabaseBuilder, Difference, ForeignKeyDetails, IndexDetails, Mode, QueryText, ReadOnly,
     ReadOnlyReport, ReadWrite, Retry, RowStream, ShapeCounts, StreamRow, TableDetails, Transaction, TransactionOptions,
+    WriteMode,
 };
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result};
@@ -66,12 +67,12 @@ pub use crate::hook::{
 pub use crate::hook::{RateLimitBuilder, SharedLimits, WhenLost};
 pub use crate::ident::Ident;
 pub use crate::query::{
-    AlterTable, ByName, Changes, ColumnDefinition, ConflictTarget, CreateIndex, CreateTable, DeclaredColumn,
-    DeclaredTable, Delete, DropIndex, DropTable, Elements, ForeignKey, Frame, GroupKeys, GroupedFrame, GroupingSets,
-    Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn, Merge,
-    OnConflict, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction, Returning, SetMember, TableName,
-    Truncate, UniqueKey, Update, column, cube, elements, exists, foreign_key, grouping_sets, in_schema, incoming,
-    not_exists, on, recursive, rollup, scalar, table, unique_key, using, values,
+    AlterTable, ByName, Changes, ColumnDefinition, ConflictTarget, CreateIndex, CreateTable, CreateTableAs,
+    DeclaredColumn, DeclaredTable, Delete, DropIndex, DropTable, Elements, ForeignKey, Frame, GroupKeys, GroupedFrame,
+    GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn,
+    Merge, OnConflict, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction, Returning, SetMember,
+    TableName, Truncate, UniqueKey, Update, column, cube, elements, exists, foreign_key, grouping_sets, in_schema,
+    incoming, not_exists, on, recursive, rollup, scalar, table, unique_key, using, values,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, KeySchema, Schema, TableSchema};

@@ -18,7 +18,7 @@ use crate::query::{
     Truncate,
 };
 use crate::row::{CountSink, SerdeSink, take_back};
-use crate::schema::Schema;
+use crate::schema::{Body, Schema};
 use crate::statement::HandleKind;
 
 /// Refuses what would not be part of the transaction that it stands in, or of no transaction at all.
@@ -63,8 +63,16 @@ async fn run_here(ddl: &Ddl) -> Result<()> {
     }
 }
 
-async fn run_on(runner: &Arc<Runner>, ddl: &Ddl) -> Result<()> {
-    runner.run(Plan::Ddl(ddl), Box::new(CountSink::new())).await.map(drop)
+pub(super) async fn run_on(runner: &Arc<Runner>, ddl: &Ddl) -> Result<()> {
+    let plan = Plan::Ddl(ddl);
+    runner.run(plan, Box::new(CountSink::new())).await?;
+    if let (true, Some(transaction)) = (ddl.is_temporary(), &runner.transaction) {
+        let resolved = plan.resolve(&Schema::default(), runner.core.server.dialect)?;
+        if let Body::Ddl(ddl) = resolved.body() {
+            transaction.note_temporary(ddl.temporary_table(), ddl.table.name.as_str());
+        }
+    }
+    Ok(())
 }
 
 /// Runs `work` in the caller's transaction, or in one of its own.

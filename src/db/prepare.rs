@@ -363,6 +363,16 @@ fn check_transaction(sql: &str, dialect: Dialect, inside: bool) -> Result<()> {
 const MAX_READS: usize = 64;
 
 impl Runner {
+    /// Compiles `plan` with what is known of tables: for a transaction with temporary ones, of these too.
+    fn compile(&self, plan: &Plan<'_>, handle: HandleKind) -> Result<CompiledQuery> {
+        let core = &self.core;
+        let temporary = self.transaction.as_ref().map(|transaction| transaction.temporary());
+        match temporary.filter(|tables| !tables.is_empty()) {
+            None => core.compile(plan, handle),
+            Some(tables) => compile_plan(plan, &core.schema().with(&tables), &core.policy, handle, core.target()),
+        }
+    }
+
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
     pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
         let core = &self.core;
@@ -380,7 +390,7 @@ impl Runner {
         }
         let mut refreshed = false;
         for _ in 0..MAX_READS {
-            let error = match core.compile(plan, handle) {
+            let error = match self.compile(plan, handle) {
                 Ok(compiled) if compiled.locks() && self.transaction.is_none() => {
                     let message = "outside of a transaction a row lock ends with its statement; write `db.begin().await?` and lock on what it gives";
                     return Err(Error::new(ErrorKind::Plan, "lock.transaction", message));

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::pool::Manager;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Schema, TableSchema};
 
 /// What runs once the transaction is committed.
 pub(super) type Action = Box<dyn FnOnce() + Send>;
@@ -36,6 +37,8 @@ pub(super) struct TransactionState {
     pub(super) locked: AtomicBool,
     /// It made, changed or removed a table.
     pub(super) changed_tables: AtomicBool,
+    /// The temporary tables that were made in it.
+    temporary: Lock<Schema>,
     actions: Lock<Vec<Action>>,
     savepoints: AtomicU32,
     /// The open savepoints, outermost first.
@@ -62,6 +65,7 @@ impl TransactionState {
             failure: Lock::default(),
             locked: AtomicBool::new(false),
             changed_tables: AtomicBool::new(false),
+            temporary: Lock::default(),
             actions: Lock::default(),
             savepoints: AtomicU32::new(0),
             scopes: Lock::default(),
@@ -145,6 +149,20 @@ impl TransactionState {
     /// How the last statement failed, if it did.
     pub(super) fn failure(&self) -> Option<Error> {
         lock(&self.failure).clone()
+    }
+
+    /// A temporary table was made, or the one of that name removed.
+    pub(super) fn note_temporary(&self, made: Option<TableSchema>, name: &str) {
+        let mut known = lock(&self.temporary);
+        *known = match made {
+            Some(table) => known.with(&Schema::from_tables([table])),
+            None => known.without(name),
+        };
+    }
+
+    /// The temporary tables that were made in it.
+    pub(super) fn temporary(&self) -> Schema {
+        lock(&self.temporary).clone()
     }
 
     pub(super) fn after_commit(&self, action: Action) {

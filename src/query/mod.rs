@@ -37,8 +37,8 @@ use crate::types::SqlType;
 pub(crate) use cte::Recursion;
 pub use cte::{Recursive, recursive};
 pub use ddl::{
-    AlterTable, ColumnDefinition, CreateIndex, CreateTable, DropIndex, DropTable, ForeignKey, ReferentialAction,
-    Truncate, column, foreign_key,
+    AlterTable, ColumnDefinition, CreateIndex, CreateTable, CreateTableAs, DropIndex, DropTable, ForeignKey,
+    ReferentialAction, Truncate, column, foreign_key,
 };
 pub(crate) use ddl::{Alteration, Ddl, DdlKind, Generation, IndexDefinition, Reference, TableDefinition};
 pub(crate) use explode::Exploded;
@@ -226,6 +226,19 @@ impl Frame {
             make(self.relation, other.relation)
         };
         Frame { relation: Relation::new(verb, Location::caller()), origin }
+    }
+
+    /// The tables that its own chain reads, with their schemas.
+    pub(crate) fn tables(&self) -> Vec<(Option<String>, String)> {
+        let mut tables = Vec::new();
+        self.relation.each_below(&mut |relation| {
+            if let Verb::Table(table) = &relation.verb {
+                let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned());
+                tables.push((schema, table.name.as_str().to_owned()));
+            }
+        });
+        tables.dedup();
+        tables
     }
 
     /// True when raw SQL is part of the frame.

@@ -14,6 +14,11 @@ pub struct TableName {
 }
 
 impl TableName {
+    /// A table of the session's own schema.
+    pub(crate) fn plain(name: Result<Ident>) -> Result<TableName> {
+        Ok(TableName { schema: None, name: name?, declared: None })
+    }
+
     /// The name for reports: with its schema in front, if it has one.
     pub(crate) fn full_name(&self) -> String {
         match &self.schema {

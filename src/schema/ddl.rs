@@ -1,6 +1,6 @@
 //! Statements about tables after their names and types were checked.
 
-use super::{Rx, ScanId};
+use super::{ColumnSchema, Rx, ScanId, TableSchema};
 use crate::ident::Ident;
 use crate::query::{Generation, Reference, TableName};
 use crate::types::SqlType;
@@ -10,6 +10,25 @@ pub(crate) struct ResolvedDdl {
     /// The table itself, whose columns the expressions name.
     pub(crate) scan: ScanId,
     pub(crate) verb: DdlVerb,
+}
+
+impl ResolvedDdl {
+    /// What is known of the temporary table that it makes, since no catalogue tells on every database.
+    pub(crate) fn temporary_table(&self) -> Option<TableSchema> {
+        let DdlVerb::Create(table) = &self.verb else { return None };
+        let columns = table.columns.iter().map(|column| ColumnSchema {
+            name: column.name.clone(),
+            sql_type: Some(column.sql_type),
+            nullable: !column.not_null,
+            binary_text: column.sql_type == SqlType::Text,
+        });
+        Some(TableSchema {
+            schema: None,
+            name: self.table.name.as_str().to_owned(),
+            columns: columns.collect(),
+            keys: None,
+        })
+    }
 }
 
 pub(crate) enum DdlVerb {

@@ -98,6 +98,13 @@ impl Schema {
         Schema { tables: Arc::new(tables) }
     }
 
+    /// This schema without the table of the session's own schema that is called `name`.
+    pub(crate) fn without(&self, name: &str) -> Schema {
+        let mut tables = (*self.tables).clone();
+        tables.remove(&(None, name.to_owned()));
+        Schema { tables: Arc::new(tables) }
+    }
+
     /// Whether the two say the same, so that a text compiled with one is that of the other.
     pub(crate) fn is_same(&self, other: &Schema) -> bool {
         Arc::ptr_eq(&self.tables, &other.tables) || self.tables == other.tables

@@ -8,3 +8,4 @@ mod keys;
 mod reading;
 mod rights;
 mod values;
+mod writing;

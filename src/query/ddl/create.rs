@@ -4,7 +4,7 @@ use super::{Check, ColumnDefinition, Ddl, DdlKind, ForeignKey, Reference, Unique
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Expr, IntoExpr};
 use crate::ident::Ident;
-use crate::query::{IntoNames, IntoTable, Origin};
+use crate::query::{Frame, IntoNames, IntoTable, Origin};
 
 /// A table to be made.
 #[derive(Clone, Default)]
@@ -158,4 +158,33 @@ impl CreateTable {
     pub fn temporary(self) -> CreateTable {
         self.change(|table| table.temporary = true)
     }
+
+    /// A table made of a frame's rows: with a column for each of its columns, of its type, which may hold NULL. A
+    /// [`column`](CreateTable::column) of the same name defines one of them otherwise, for instance as the key.
+    ///
+    /// ```
+    /// use portcullis::{Database, ReadWrite, SqlType, col, column};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> portcullis::Result<()> {
+    /// let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
+    /// db.create_table("orders").column(column("id", SqlType::Int64)).column(column("total", SqlType::Int64)).execute().await?;
+    /// db.insert("orders").columns(["id", "total"]).rows([[1, 50], [2, 75]]).execute().await?;
+    /// let big = db.table("orders").where_(col("total").gt(60));
+    /// let rows = db.create_table("big").primary_key("id").as_frame(big).execute().await?;
+    /// assert_eq!(rows, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn as_frame(self, frame: Frame) -> CreateTableAs {
+        CreateTableAs { create: self, frame }
+    }
+}
+
+/// A new table made of a frame's rows; made by [`CreateTable::as_frame`].
+#[derive(Debug, Clone)]
+#[must_use = "a table is made when this is run with `.execute().await`"]
+pub struct CreateTableAs {
+    pub(crate) create: CreateTable,
+    pub(crate) frame: Frame,
 }
