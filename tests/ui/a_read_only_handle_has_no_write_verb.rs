@@ -9,6 +9,8 @@ fn handle(db: &Database<ReadOnly>) {
     let _ = db.create_table("orders"); //~ no method named `create_table`
     let _ = db.drop_table("orders"); //~ no method named `drop_table`
     let _ = db.truncate("orders"); //~ no method named `truncate`
+    let _ = db.alter_table("orders"); //~ no method named `alter_table`
+    let _ = db.create_index("orders", "index"); //~ no method named `create_index`
 }
 
 fn transaction(tx: &Transaction<ReadOnly>) {
@@ -18,6 +20,8 @@ fn transaction(tx: &Transaction<ReadOnly>) {
     let _ = tx.create_table("orders"); //~ no method named `create_table`
     let _ = tx.drop_table("orders"); //~ no method named `drop_table`
     let _ = tx.truncate("orders"); //~ no method named `truncate`
+    let _ = tx.alter_table("orders"); //~ no method named `alter_table`
+    let _ = tx.create_index("orders", "index"); //~ no method named `create_index`
 }
 
 fn back(db: Database<ReadOnly>) {
