@@ -115,8 +115,9 @@ impl Runner {
         plan: Plan<'_>,
         sink: Box<dyn RowSink>,
     ) -> Result<(Box<dyn RowSink>, Done)> {
-        let (flight, statement, care) = self.enter(plan, |query| query).await?;
-        flight.run(&statement, care, sink).await.map_err(|error| plan.explain(error).at(plan.location()))
+        // In boxes, so that what waits for a statement stays small on its stack.
+        let (flight, statement, care) = Box::pin(self.enter(plan, |query| query)).await?;
+        Box::pin(flight.run(&statement, care, sink)).await.map_err(|error| plan.explain(error).at(plan.location()))
     }
 
     /// Compiles a plan, asks the hooks and takes a session. `change` may turn the query into another, as EXPLAIN does.
