@@ -9,7 +9,7 @@ use crate::ident::Ident;
 use crate::query::DeclaredColumn;
 use crate::types::SqlType;
 
-/// A column of a new table: its name, its type and what else is said of it; made by [`column`].
+/// A column of a new table: its name, its type and what else is said of it; made by [`column()`].
 #[derive(Clone)]
 #[must_use = "a column does nothing until it is given to a table"]
 pub struct ColumnDefinition {

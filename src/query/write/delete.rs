@@ -24,7 +24,7 @@ impl Delete {
         }
     }
 
-    /// Deletes the rows that match a row of `frame`, however many; see [`Update::from`] for names. The match is a condition, so `where_` may be left
+    /// Deletes the rows that match a row of `frame`, however many; see [`Update::from`](crate::Update::from) for names. The match is a condition, so `where_` may be left
     /// out.
     ///
     /// SQL text: `DELETE FROM "t" WHERE EXISTS (SELECT NULL FROM … WHERE …)`.
