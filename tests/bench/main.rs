@@ -3,6 +3,7 @@
 //! `profile WHAT TIMES` does one thing that many times, for a profiler that counts instructions.
 
 mod audit;
+mod bulk;
 mod compile;
 mod limits;
 mod measure;
@@ -36,5 +37,9 @@ fn main() {
     }
     if asked(&["point", "sqlite"]) {
         runtime.block_on(point::on_sqlite());
+    }
+    if asked(&["bulk"]) {
+        runtime.block_on(bulk::on_postgres());
+        runtime.block_on(bulk::on_sqlite());
     }
 }

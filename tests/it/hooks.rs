@@ -168,7 +168,9 @@ async fn a_hook_that_refuses_stops_the_statement_before_it_is_sent() {
         assert_eq!(ended.len(), 90);
         let in_parts = db.insert("t").columns(["id"]).rows((100..20_000).map(|id| [id]));
         assert_eq!(in_parts.execute().await.unwrap_err().code(), "hook.refused");
-        assert_eq!(recorder.ended(), [(Begin, Denied)]);
+        // PostgreSQL's catalogue is asked before whether the rows can go by COPY.
+        let first = if test.dialect == Dialect::Postgres { Catalog } else { Begin };
+        assert_eq!(recorder.ended(), [(first, Denied)]);
         assert!(ended.iter().all(|(_, outcome)| *outcome == Denied), "{ended:?}");
         // A commit that is refused rolls back; a rollback that is refused is done all the same.
         assert_eq!(tx.commit().await.unwrap_err().code(), "hook.refused");

@@ -166,23 +166,25 @@ async fn a_long_insert_is_kept_whole_or_not_at_all() {
         test.execute_setup(&["CREATE TABLE t (a bigint NOT NULL PRIMARY KEY, b bigint, c varchar(20))"]).await;
         let recorder = Recorder::default();
         let db = builder(test).pool_size(1).hook(recorder.clone()).open_read_write().await.unwrap();
-        let rows = |last: i64| (1..40_000_i64).chain([last]).map(|n| (n, n * 2, "x"));
+        let rows = |last: i64| (1..60_000_i64).chain([last]).map(|n| (n, n * 2, "x"));
         let error = db.insert("t").columns(["a", "b", "c"]).rows(rows(1)).execute().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Constraint, "{error:?}");
         assert_eq!(count(test, "t").await, 0);
         let ended = recorder.settled().await;
-        assert_eq!(ended.first(), Some(&(StatementKind::Begin, OutcomeKind::Completed)));
-        assert_eq!(ended.last(), Some(&(StatementKind::Rollback, OutcomeKind::Completed)));
-        assert_eq!(db.insert("t").columns(["a", "b", "c"]).rows(rows(40_000)).execute().await.unwrap(), 40_000);
-        assert_eq!(count(test, "t").await, 40_000);
+        // PostgreSQL's catalogue is asked first whether the rows can go by COPY.
+        let mut written = ended.iter().filter(|(kind, _)| *kind != StatementKind::Catalog);
+        assert_eq!(written.next(), Some(&(StatementKind::Begin, OutcomeKind::Completed)));
+        assert_eq!(written.next_back(), Some(&(StatementKind::Rollback, OutcomeKind::Completed)));
+        assert_eq!(db.insert("t").columns(["a", "b", "c"]).rows(rows(60_000)).execute().await.unwrap(), 60_000);
+        assert_eq!(count(test, "t").await, 60_000);
         assert_eq!(recorder.settled().await.last(), Some(&(StatementKind::Commit, OutcomeKind::Completed)));
 
         // In a transaction of the caller's it is part of that.
         let tx = db.begin().await.unwrap();
-        let more = (50_001..62_000_i64).map(|n| (n, n, "y"));
+        let more = (70_001..150_000_i64).map(|n| (n, n, "y"));
         tx.insert("t").columns(["a", "b", "c"]).rows(more).execute().await.unwrap();
         tx.rollback().await.unwrap();
-        assert_eq!(count(test, "t").await, 40_000);
+        assert_eq!(count(test, "t").await, 60_000);
     })
     .await;
 }
