@@ -16,7 +16,8 @@ pub fn key() -> AuditKey {
 }
 
 pub fn builder() -> AuditBuilder {
-    AuditLayer::builder().key(key())
+    // Tests that make much work may let the file wait for long.
+    AuditLayer::builder().key(key()).deadline(std::time::Duration::from_secs(60))
 }
 
 pub async fn open(audit: AuditLayer) -> Database<ReadWrite> {

@@ -345,6 +345,8 @@ impl<'a> Folder<'a> {
                 let cut = block.limited()
                     || block.distinct.is_some()
                     || block.summed()
+                    // SQL: SQLite hands a condition on such a window down as a HAVING, and refuses that without a GROUP BY.
+                    || block.one_group()
                     || (!self.caps.subqueries_see_results && block.env.iter().any(|(_, rx)| has_subquery(rx)));
                 let windows = cut && defined.iter().any(|(_, rx)| rx.windowed());
                 if windows || defined.iter().any(|(_, rx)| self.must_see_columns(&block, rx)) {

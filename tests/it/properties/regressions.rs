@@ -237,3 +237,11 @@ async fn a_subquery_over_a_set_is_found_again_and_again() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_window_over_one_group_can_be_filtered() {
+    let counted = vec![("n".to_owned(), "count", Some("s".to_owned()))];
+    let total = Step::Window("n".to_owned(), "sum", Some("n".to_owned()), Some("n".to_owned()), Vec::new());
+    let every = Tree::Literal(V::Bool(true));
+    check(vec![Step::Group(Vec::new(), counted), total, Step::Set("intersect", every, false, None)], &["n"]).await;
+}
