@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use portcullis::{
-    AuditKey, AuditLayer, AuditVerifier, Database, Durability, Hook, Outcome, QueryContext, ReadWrite, Result, Subject,
-    col,
+    AuditKey, AuditLayer, AuditVerifier, Database, Durability, Hook, Outcome, QueryContext, ReadWrite, Subject, col,
 };
 use tokio::runtime::Handle;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use portcullis::{AuditLayer, Database, RateLimit, RateLimitLayer, ReadWrite, Subject, TraceLayer};
+use portcullis::{AuditLayer, Database, RateLimit, RateLimitLayer, RateScope, ReadWrite, Subject, TraceLayer};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, QueryBuilder};
 use tokio::runtime::Handle;
@@ -38,8 +38,8 @@ fn turn(empty: impl Future<Output = ()>, work: impl Future<Output = u64>) -> f64
 
 async fn guarded(dsn: &str, folder: &std::path::Path) -> Database<ReadWrite> {
     let limits = RateLimitLayer::new([
-        RateLimit::named("each").per_subject().quota(1_000_000, std::time::Duration::from_secs(1)),
-        RateLimit::named("all").global().quota(1_000_000, std::time::Duration::from_secs(1)),
+        RateLimit::named("each").scope(RateScope::Subject).limit(1_000_000, std::time::Duration::from_secs(1)),
+        RateLimit::named("all").limit(1_000_000, std::time::Duration::from_secs(1)),
     ]);
     let builder = Database::builder(dsn.parse().expect("a DSN"))
         .hook(AuditLayer::to_file(folder.join("bulk.jsonl")).expect("a file"))
@@ -51,7 +51,9 @@ async fn guarded(dsn: &str, folder: &std::path::Path) -> Database<ReadWrite> {
 
 fn ours<'a>(name: &str, db: &'a Database<ReadWrite>, items: &'a [Item]) -> Contender<'a> {
     Contender::new(name, move || {
-        let empty = async { drop(db.delete("items").all_rows().execute().await.expect("an empty table")) };
+        let empty = async {
+            db.delete("items").all_rows().execute().await.expect("an empty table");
+        };
         let rows =
             items.iter().map(|(id, name, count, price, open, day)| (*id, name.as_str(), *count, *price, *open, *day));
         let work = async { db.insert("items").columns(COLUMNS).rows(rows).execute().await.expect("rows") };
@@ -95,7 +97,9 @@ pub async fn on_postgres() {
             turn(empty, async { sqlx_copy(&mut *copies.lock().await, &items).await })
         }),
         Contender::new("tokio-postgres, binary COPY", || {
-            let empty = async { drop(client.execute("DELETE FROM items", &[]).await.expect("an empty table")) };
+            let empty = async {
+                client.execute("DELETE FROM items", &[]).await.expect("an empty table");
+            };
             turn(empty, postgres_copy(&client, &items))
         }),
         Contender::new("sqlx, UNNEST of 10,000", || {
