@@ -42,18 +42,23 @@ pub(crate) fn run(asked: &Tail) -> Result<Verdict, Fault> {
         if lines.is_empty() && open.was_moved(&asked.file) {
             // What was written between the last look and the move.
             lines = open.lines()?;
+            lines.append(&mut open.rest);
             view.take(&lines, true);
-            for (number, path) in closed_files(&asked.file) {
-                if number > seen {
-                    view.take_closed(&path)?;
-                    seen = number;
-                }
-            }
             match Open::at(&asked.file) {
                 Ok(next) => open = next,
                 // The next file is not there yet.
                 Err(_) => std::thread::sleep(PAUSE),
             }
+            // Looked for after the next file is open: what is closed later than that is followed to its end before it is left.
+            let closed = closed_files(&asked.file);
+            lines = open.lines()?;
+            let first = first_seq(&lines)?;
+            for (number, path) in closed {
+                if number > seen && view.take_closed(&path, first)? {
+                    seen = number;
+                }
+            }
+            view.take(&lines, true);
             quiet = Instant::now();
             continue;
         }
@@ -112,22 +117,47 @@ impl View<'_> {
         }
     }
 
-    /// A file that was begun and closed between two looks. The one that was followed until now is passed over.
-    fn take_closed(&mut self, path: &Path) -> Result<(), Fault> {
-        let mut first = None;
+    /// A file that was begun and closed between two looks, and whether it is done with. The one that was followed until now is passed
+    /// over, and one that does not stand before the record `next` waits.
+    fn take_closed(&mut self, path: &Path, next: Option<u64>) -> Result<bool, Fault> {
         let mut text = Vec::new();
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let file = match open_closed(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                note("a closed file of the log was removed before it could be read");
+                return Ok(true);
+            }
+            Err(error) => return Err(unreadable(path, &error)),
+        };
         let read = AuditVerifier::new().read_each("", file, |line| {
-            first = first.or(Some(line.seq()));
             text.extend_from_slice(line.text().as_bytes());
             text.push(b'\n');
         });
         read.map_err(|error| Fault::Io(error.to_string()))?;
-        if first.is_some_and(|first| first > self.last_seq) {
+        let Some(first) = first_seq(&text)? else { return Ok(true) };
+        let waits = next.is_some_and(|next| first >= next);
+        if first > self.last_seq && !waits {
             self.take(&text, true);
         }
-        Ok(())
+        Ok(!waits)
     }
+}
+
+/// A closed file, which may have been compressed since it was listed.
+fn open_closed(path: &Path) -> io::Result<File> {
+    File::open(path).or_else(|error| {
+        let mut compressed = path.as_os_str().to_owned();
+        compressed.push(".gz");
+        File::open(compressed).map_err(|_| error)
+    })
+}
+
+/// The number of the first record in whole lines.
+fn first_seq(lines: &[u8]) -> Result<Option<u64>, Fault> {
+    let mut first = None;
+    let read = AuditVerifier::new().read_each("", lines, |line| first = first.or(Some(line.seq())));
+    read.map_err(|error| Fault::Io(error.to_string()))?;
+    Ok(first)
 }
 
 struct Open {
@@ -147,11 +177,16 @@ impl Open {
         open().map_err(|error: io::Error| unreadable(path, &error))
     }
 
-    /// The whole lines that came since the last look.
+    /// The whole lines that came since the last look. A last line that is no record waits for the next one, which may say that it was torn.
     fn lines(&mut self) -> Result<Vec<u8>, Fault> {
         let read = self.file.read_to_end(&mut self.rest);
         read.map_err(|error| Fault::Io(format!("the log can't be read: {}", error.kind())))?;
-        let end = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |position| position + 1);
+        let end_of = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |position| position + 1);
+        let mut end = end_of(&self.rest);
+        let before = self.rest.get(..end.saturating_sub(1)).map_or(0, end_of);
+        if first_seq(self.rest.get(before..end).unwrap_or_default())?.is_none() {
+            end = before;
+        }
         let rest = self.rest.split_off(end);
         Ok(std::mem::replace(&mut self.rest, rest))
     }
