@@ -120,10 +120,11 @@ impl MySqlSession {
         let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(cached);
         let mut pumped = pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await;
         // SQL: MariaDB 10.11, running a prepared text again, can lose the names of a derived table with a subquery. Names are looked
-        // up before anything is done, so the text may be prepared anew and run.
+        // up before anything is done, so a select may be prepared anew and run; what writes is not, since a trigger could fail so.
         if let Err(Failure::Wire(error)) = &pumped
             && cached
             && ran_before
+            && is_select(&statement.sql)
             && number_of(error).is_some_and(loses_names)
         {
             self.once.insert(Arc::clone(&statement.sql));
@@ -269,6 +270,11 @@ impl MySqlSession {
             }
         }
     }
+}
+
+/// Whether a compiled text selects. SQL: on MariaDB no write begins with WITH.
+fn is_select(sql: &str) -> bool {
+    ["SELECT ", "WITH ", "("].iter().any(|start| sql.starts_with(start))
 }
 
 fn number_of(error: &sqlx::Error) -> Option<u16> {
