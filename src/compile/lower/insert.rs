@@ -81,15 +81,14 @@ impl Lowering<'_> {
         if self.target.dialect != Dialect::Postgres || !plain || types.len() != insert.columns.len() {
             return Err(Error::internal("lower.copy"));
         }
-        let mut rendered = self.render_all(vec![
+        let pieces = vec![
             Piece::Words("COPY "),
             Piece::Table(insert.table.clone()),
             Piece::Words(" ("),
             Piece::Names(insert.columns.clone()),
             Piece::Words(") FROM STDIN WITH (FORMAT binary)"),
-        ])?;
-        rendered.copy = Some(Arc::clone(types));
-        Ok(rendered)
+        ];
+        self.render_copy(pieces, types)
     }
 
     fn insert_into(&self, insert: &InsertBody) -> Vec<Piece> {

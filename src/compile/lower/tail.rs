@@ -1,12 +1,15 @@
 //! Pieces of a statement that sea-query has no words for: what stands after the rows of an insert, and what its builders leave out.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use sea_query::{Expr, SelectStatement};
 
 use super::writer::Writer;
 use super::{Lowering, Rendered};
 use crate::error::Result;
 use crate::ident::Ident;
-use crate::query::TableName;
+use crate::query::{CopyType, TableName};
 use crate::schema::Rx;
 
 /// A piece of a statement's text. The words are ours, and a name is quoted where it is written.
@@ -48,28 +51,24 @@ impl Piece {
 impl Lowering<'_> {
     /// A statement of pieces alone.
     pub(super) fn render_pieces(self, pieces: Vec<Piece>) -> Result<Rendered> {
-        let mut writer = Writer::new(self.target.dialect, &self.binds, &self.fragments);
-        pieces.into_iter().for_each(|piece| piece.write(&mut writer));
-        let (sql, order, skip) = writer.finish()?;
+        let (sql, order, skip) = self.write_pieces(pieces)?;
         let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
         let (binds, origins) = self.binds.in_order(&order);
         Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), copy: None })
     }
 
-    /// The same, with all binds and none of them in the text.
-    pub(super) fn render_all(self, pieces: Vec<Piece>) -> Result<Rendered> {
+    /// The same for a COPY: all binds follow the text as rows of these types, and none stands in it.
+    pub(super) fn render_copy(self, pieces: Vec<Piece>, types: &Arc<[CopyType]>) -> Result<Rendered> {
+        let (sql, _, skip) = self.write_pieces(pieces)?;
+        let (binds, copy) = (self.binds.into_all(), Some(Arc::clone(types)));
+        Ok(Rendered { sql, binds, origins: None, skip, once: false, literals: Vec::new(), copy })
+    }
+
+    /// The text, the binds in it in their order, and where fragments stand.
+    fn write_pieces(&self, pieces: Vec<Piece>) -> Result<(String, Vec<usize>, Vec<Range<usize>>)> {
         let mut writer = Writer::new(self.target.dialect, &self.binds, &self.fragments);
         pieces.into_iter().for_each(|piece| piece.write(&mut writer));
-        let (sql, _, skip) = writer.finish()?;
-        Ok(Rendered {
-            sql,
-            binds: self.binds.into_all(),
-            origins: None,
-            skip,
-            once: false,
-            literals: Vec::new(),
-            copy: None,
-        })
+        writer.finish()
     }
 
     /// ` RETURNING a, b + 1 AS c`.
