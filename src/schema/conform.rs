@@ -54,7 +54,7 @@ fn conformed(value: &Value, target: SqlType) -> Option<Value> {
 }
 
 /// What a text says, in the words of the types' own implementations of serde.
-fn parsed(text: &str, target: SqlType) -> Option<Value> {
+pub(crate) fn parsed(text: &str, target: SqlType) -> Option<Value> {
     let moment = || DateTime::parse_from_rfc3339(text).ok().map(|it| Value::TimestampTz(it.with_timezone(&Utc)));
     let local = || text.parse::<NaiveDateTime>().ok().map(Value::Timestamp);
     match target {

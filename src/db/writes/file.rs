@@ -2,9 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use rust_decimal::Decimal;
-use uuid::Uuid;
+use chrono::{DateTime, NaiveDateTime, Utc};
 
 use super::super::driver::BoxFuture;
 use super::super::handle::Runner;
@@ -12,6 +10,7 @@ use super::stream::{Batches, pour};
 use crate::error::{Error, ErrorKind, Result, show_name};
 use crate::ident::Ident;
 use crate::query::{Insert, TableName, WriteKind};
+use crate::schema::parsed;
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
@@ -169,13 +168,10 @@ fn value(text: &str, sql_type: Option<SqlType>) -> Option<Bind> {
         SqlType::Int16 | SqlType::Int32 | SqlType::Int64 => Value::Int(text.parse().ok()?),
         SqlType::UInt64 => Value::UInt(text.parse().ok()?),
         SqlType::Float32 | SqlType::Float64 => Value::Float(text.parse().ok()?),
-        SqlType::Decimal(_) => Value::Decimal(Decimal::from_str_exact(text).ok()?),
         SqlType::Text => Value::Text(text.to_owned()),
-        SqlType::Date => Value::Date(text.parse::<NaiveDate>().ok()?),
-        SqlType::Time => Value::Time(text.parse::<NaiveTime>().ok()?),
         SqlType::Timestamp => Value::Timestamp(local().or_else(|| moment().map(|it| it.naive_utc()))?),
         SqlType::TimestampTz => Value::TimestampTz(moment()?),
-        SqlType::Uuid => Value::Uuid(Uuid::parse_str(text).ok()?),
+        SqlType::Decimal(_) | SqlType::Date | SqlType::Time | SqlType::Uuid => parsed(text, sql_type)?,
         SqlType::Json => Value::Json(serde_json::from_str(text).ok()?),
         SqlType::Bytes | SqlType::Interval | SqlType::Array(_) => return None,
     };

@@ -64,7 +64,8 @@ pub(super) async fn run(
     work.end(result).await
 }
 
-fn rows_of(write: &Write) -> usize {
+/// How many rows the insert itself holds.
+pub(super) fn rows_of(write: &Write) -> usize {
     match &write.kind {
         WriteKind::Insert { source: Source::Rows { rows, .. }, .. } => rows.len(),
         _ => 0,

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt};
 use super::super::driver::BoxFuture;
 use super::super::handle::Runner;
 use super::copy;
-use super::insert::{rows_at_once, run_batch, settle_keys};
+use super::insert::{rows_at_once, rows_of, run_batch, settle_keys};
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{GivenRow, Insert, IntoRow, Source, Write, WriteKind, check_write};
@@ -109,11 +109,8 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
     }
     let mut before = std::mem::take(before);
     let runner = Runner::of(Some(&origin))?;
-    let types = runner.copy_types(&write).await?;
-    let most = match &types {
-        Some(types) => copy::rows_at_once(types),
-        None => rows_at_once(&write, runner.core.server.dialect),
-    };
+    let mut types = None;
+    let mut most = rows_at_once(&write, runner.core.server.dialect);
     let mut work: Option<Work> = None;
     let mut number = 0;
     let result = loop {
@@ -133,6 +130,11 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
             break Err(error);
         }
         if work.is_none() {
+            // Before the transaction takes its session, and only for many rows.
+            if rows_of(&part) >= copy::FEW {
+                types = runner.copy_types(&part).await?;
+                most = types.as_deref().map_or(most, copy::rows_at_once);
+            }
             work = Some(Work::begin(&runner).await?);
         }
         let Some(open) = &mut work else { return Err(Error::internal("insert.work")) };

@@ -827,13 +827,12 @@ fn last_keys(world: &World, steps: &[Step], dice: &mut Dice) -> Result<Vec<Key>,
     Ok(relation.columns.into_iter().map(|(name, _)| (name, dice.one_in(2), None)).collect())
 }
 
-/// The case of a number, compared; on a failure as few of its steps as still fail are shown.
-pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -> usize {
-    let mut dice = Dice::new(number.wrapping_add(1 << 40));
+/// One to `most` random steps, each of which fits what the ones before give.
+fn random_steps(dice: &mut Dice, world: &World, most: usize) -> Vec<Step> {
     let mut relation = world.facts.clone();
     let mut steps = Vec::new();
-    for place in 0..1 + dice.roll(6) {
-        let next = step(&mut dice, &relation, place);
+    for place in 0..1 + dice.roll(most) {
+        let next = step(dice, &relation, place);
         // A chain explodes one column.
         let rolls = |step: &Step| matches!(step, Step::Reshape(Reshape::Roll { .. }));
         if rolls(&next) && steps.iter().any(rolls) {
@@ -843,6 +842,13 @@ pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -
         relation = then;
         steps.push(next);
     }
+    steps
+}
+
+/// The case of a number, compared; on a failure as few of its steps as still fail are shown.
+pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -> usize {
+    let mut dice = Dice::new(number.wrapping_add(1 << 40));
+    let mut steps = random_steps(&mut dice, world, 6);
     let Ok(last) = last_keys(world, &steps, &mut dice) else { return 0 };
     let started = std::time::Instant::now();
     let ran = run(db, world, &steps, &last).await;
@@ -899,19 +905,7 @@ fn reroll_step(dice: &mut Dice, step: &Step) -> Step {
 /// keeps no shapes.
 pub async fn check_again<M: Mode>(kept: &Database<M>, anew: &Database<M>, world: &World, number: u64) {
     let mut dice = Dice::new(number.wrapping_add(1 << 41));
-    let mut relation = world.facts.clone();
-    let mut steps = Vec::new();
-    for place in 0..1 + dice.roll(5) {
-        let next = step(&mut dice, &relation, place);
-        // A chain explodes one column.
-        let rolls = |step: &Step| matches!(step, Step::Reshape(Reshape::Roll { .. }));
-        if rolls(&next) && steps.iter().any(rolls) {
-            continue;
-        }
-        let Ok(then) = carry_out(world, relation.clone(), &next) else { continue };
-        relation = then;
-        steps.push(next);
-    }
+    let mut steps = random_steps(&mut dice, world, 5);
     let Ok(last) = last_keys(world, &steps, &mut dice) else { return };
     for _ in 0..3 {
         let (one, other) = (run(kept, world, &steps, &last).await, run(anew, world, &steps, &last).await);

@@ -104,6 +104,24 @@ async fn rows_that_go_by_copy_are_what_an_insert_writes() {
 }
 
 #[tokio::test]
+async fn a_stream_of_few_rows_asks_nothing_and_one_of_none_sends_nothing() {
+    support::each(async |db| {
+        db.execute_setup(&["CREATE TABLE numbers (n integer)"]).await;
+        let (handle, recorder) = with_recorder(db).await;
+        let insert = || handle.insert("numbers").columns(["n"]);
+        assert_eq!(insert().execute_stream(stream::iter(Vec::<[i64; 1]>::new())).await.unwrap(), 0);
+        assert_eq!(recorder.len(), 0, "on {}", db.dialect);
+        let kinds = || recorder.ended().into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+        assert_eq!(insert().execute_stream(stream::iter((0..3).map(|n: i64| [n]))).await.unwrap(), 3);
+        assert!(!kinds().contains(&StatementKind::Catalog), "on {}", db.dialect);
+        // The twin: many are worth a question on PostgreSQL.
+        assert_eq!(insert().execute_stream(stream::iter((0..700).map(|n: i64| [n]))).await.unwrap(), 700);
+        assert_eq!(kinds().contains(&StatementKind::Catalog), db.dialect == Dialect::Postgres);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_copy_would_do_otherwise_goes_by_insert() {
     support::on(&[Dialect::Postgres], async |db| {
         db.execute_setup(&[
