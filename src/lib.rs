@@ -57,12 +57,14 @@ pub use crate::expr::{
     row_number, seconds, stddev_pop, stddev_samp, string_agg, sum, unbounded_following, unbounded_preceding, var_pop,
     var_samp, weeks, window, years,
 };
+#[cfg(feature = "metrics")]
+pub use crate::hook::MetricsLayer;
 #[cfg(feature = "webhook")]
 pub use crate::hook::Webhook;
 pub use crate::hook::{
     AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditFanOut, AuditKey, AuditLayer, AuditLine, AuditLog,
-    AuditReport, AuditVerifier, Clock, ClockHands, Durability, Hook, Outcome, OutcomeKind, QueryContext, RateContext,
-    RateCost, RateLimit, RateLimitLayer, RateScope, Subject, TraceLayer,
+    AuditReport, AuditVerifier, Clock, ClockHands, Connections, Durability, Hook, Outcome, OutcomeKind, QueryContext,
+    RateContext, RateCost, RateLimit, RateLimitLayer, RateScope, Subject, TraceLayer,
 };
 pub use crate::hook::{RateLimitBuilder, SharedLimits, WhenLost};
 pub use crate::ident::Ident;

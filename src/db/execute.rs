@@ -1,8 +1,8 @@
 //! How a statement runs: hooks, a session, the driver, hooks again; and what happens when the caller goes away in between.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
@@ -18,7 +18,7 @@ use super::transaction_state::{TransactionState, too_late};
 use crate::compile::CompiledQuery;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hook::{Entered, Guards, Outcome, OutcomeKind, QueryContext};
+use crate::hook::{Entered, Guards, Outcome, OutcomeKind, PoolView, QueryContext, Sessions};
 use crate::policy::raw_select::check_read_only;
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 
@@ -33,6 +33,8 @@ pub(super) struct InFlight {
     cx: Option<Arc<QueryContext>>,
     entered: Entered,
     started: Instant,
+    /// How long it waited for a session of the pool.
+    waited: Option<Duration>,
     held: Option<Held>,
     /// The transaction that it belongs to, also while that begins or ends.
     transaction: Option<Arc<TransactionState>>,
@@ -178,6 +180,7 @@ impl Runner {
             cx: None,
             entered: Entered::default(),
             started: Instant::now(),
+            waited: None,
             held: None,
             transaction: self.transaction.clone(),
             committing: false,
@@ -208,6 +211,7 @@ impl Runner {
             refusal: None,
             most_rows: None,
             guards: Guards::default(),
+            pool: PoolView::of(Arc::downgrade(core) as Weak<dyn Sessions>),
         }
     }
 
@@ -370,6 +374,7 @@ impl InFlight {
 
     /// Takes a session out of the pool, or the transaction's own.
     async fn take_session(mut self, transaction: Option<&TransactionState>) -> Result<InFlight> {
+        let asked = Instant::now();
         let held = match transaction {
             Some(transaction) => transaction.hold().await.map(Held::Transaction),
             None => self.core.pool.get().await.map(Held::Pooled).map_err(pool_error),
@@ -389,6 +394,7 @@ impl InFlight {
         };
         match held {
             Ok(held) => {
+                self.waited = transaction.is_none().then(|| asked.elapsed());
                 self.held = Some(held);
                 Ok(self)
             }
@@ -565,6 +571,7 @@ impl InFlight {
             if !cx.kind().is_write() || cx.kind().is_ddl() {
                 outcome.affected = 0;
             }
+            outcome.waited = self.waited;
             let (hooks, entered) = (self.core.hooks.clone(), self.entered);
             self.telling = Some(Box::pin(async move { hooks.after(&cx, &outcome, entered).await }));
         }
@@ -698,9 +705,14 @@ fn lost() -> Error {
 
 fn outcome_of(result: &Result<Done>, elapsed: Duration) -> Outcome {
     match result {
-        Ok(done) => {
-            Outcome { kind: OutcomeKind::Completed, rows: done.rows, affected: done.affected, elapsed, error: None }
-        }
+        Ok(done) => Outcome {
+            kind: OutcomeKind::Completed,
+            rows: done.rows,
+            affected: done.affected,
+            elapsed,
+            waited: None,
+            error: None,
+        },
         Err(error) => {
             let kind = match error.kind() {
                 _ if error.code() == DEADLINE => OutcomeKind::Unknown,
@@ -709,7 +721,7 @@ fn outcome_of(result: &Result<Done>, elapsed: Duration) -> Outcome {
                 ErrorKind::Timeout | ErrorKind::Cancelled => OutcomeKind::Cancelled,
                 _ => OutcomeKind::Failed,
             };
-            Outcome { kind, rows: 0, affected: 0, elapsed, error: Some(error.clone()) }
+            Outcome { kind, rows: 0, affected: 0, elapsed, waited: None, error: Some(error.clone()) }
         }
     }
 }

@@ -16,7 +16,7 @@ use super::transaction_state::TransactionState;
 use crate::conn::Dsn;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hook::{HookStack, Subject};
+use crate::hook::{Connections, HookStack, Sessions, Subject};
 use crate::policy::Policy;
 use crate::query::{
     AlterTable, CreateIndex, CreateTable, Delete, DropIndex, DropTable, Frame, Insert, IntoTable, Merge, Origin,
@@ -112,6 +112,14 @@ pub(super) struct Core {
 pub(super) struct Anchor {
     pub(super) name: String,
     pub(super) _session: std::sync::Mutex<Box<dyn Connection>>,
+}
+
+impl Sessions for Core {
+    fn connections(&self) -> Connections {
+        let status = self.pool.status();
+        let idle = status.available.min(status.size);
+        Connections { max: status.max_size, used: status.size.saturating_sub(idle), idle, waiting: status.waiting }
+    }
 }
 
 impl Core {
@@ -348,6 +356,23 @@ impl<M: Mode> Database<M> {
     /// ```
     pub fn shapes(&self) -> ShapeCounts {
         self.runner.core.shapes.counts()
+    }
+
+    /// The sessions of the handle's pool at this moment.
+    ///
+    /// ```
+    /// # use portcullis::{Database, ReadWrite};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> portcullis::Result<()> {
+    /// # let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
+    /// let transaction = db.begin().await?;
+    /// let sessions = db.connections();
+    /// assert_eq!((sessions.used, sessions.idle, sessions.waiting, sessions.max), (1, 0, 0, 10));
+    /// # transaction.rollback().await
+    /// # }
+    /// ```
+    pub fn connections(&self) -> Connections {
+        self.runner.core.connections()
     }
 
     /// Closes the pool: sessions close as they come back, and further statements are refused.

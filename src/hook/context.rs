@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use uuid::Uuid;
 
@@ -34,6 +34,42 @@ pub struct QueryContext {
     pub(crate) refusal: Option<Error>,
     pub(crate) most_rows: Option<u64>,
     pub(crate) guards: Guards,
+    pub(crate) pool: PoolView,
+}
+
+/// The sessions of a handle's pool at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connections {
+    /// The most that may be open at once.
+    pub max: usize,
+    /// Open and in use.
+    pub used: usize,
+    /// Open and free.
+    pub idle: usize,
+    /// Statements and transactions that wait for one, or for one to be opened.
+    pub waiting: usize,
+}
+
+/// What knows of a pool's sessions.
+pub(crate) trait Sessions: Send + Sync {
+    fn connections(&self) -> Connections;
+}
+
+/// The pool of a statement's handle. It does not keep the handle alive.
+#[derive(Clone, Default)]
+pub(crate) struct PoolView(Option<Weak<dyn Sessions>>);
+
+impl PoolView {
+    pub(crate) fn of(sessions: Weak<dyn Sessions>) -> PoolView {
+        PoolView(Some(sessions))
+    }
+}
+
+impl fmt::Debug for PoolView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PoolView")
+    }
 }
 
 /// What a hook gives up at the end of the statement, whichever way that comes: after the hooks were told, or with the context itself where nobody
@@ -158,6 +194,11 @@ impl QueryContext {
         self.most_rows
     }
 
+    /// The sessions of the handle's pool at this moment; `None` when the handle is gone.
+    pub fn connections(&self) -> Option<Connections> {
+        Some(self.pool.0.as_ref()?.upgrade()?.connections())
+    }
+
     /// A short description of few distinct values: `SELECT orders, customers`.
     pub fn summary(&self) -> String {
         let mut summary = self.kind.name().to_owned();
@@ -202,6 +243,7 @@ impl QueryContext {
             refusal: None,
             most_rows: None,
             guards: Guards::default(),
+            pool: PoolView::default(),
         }
     }
 }

@@ -16,6 +16,9 @@ mod audit;
 mod rate_limit;
 mod trace;
 
+#[cfg(feature = "metrics")]
+mod metrics;
+
 #[cfg(feature = "webhook")]
 pub use self::audit::Webhook;
 pub use self::audit::{
@@ -24,8 +27,10 @@ pub use self::audit::{
 };
 pub(crate) use self::audit::{AuditRow, AuditStore};
 pub use self::clock::{Clock, ClockHands};
-pub(crate) use self::context::Guards;
-pub use self::context::QueryContext;
+pub use self::context::{Connections, QueryContext};
+pub(crate) use self::context::{Guards, PoolView, Sessions};
+#[cfg(feature = "metrics")]
+pub use self::metrics::MetricsLayer;
 pub use self::outcome::{Outcome, OutcomeKind};
 #[cfg(feature = "redis")]
 pub(crate) use self::rate_limit::{Gcra, How, SharedCharge, SharedStore, Unreachable};

@@ -48,6 +48,7 @@ pub struct Outcome {
     pub(crate) rows: u64,
     pub(crate) affected: u64,
     pub(crate) elapsed: Duration,
+    pub(crate) waited: Option<Duration>,
     pub(crate) error: Option<Error>,
 }
 
@@ -55,7 +56,7 @@ impl Outcome {
     /// An error before the statement was sent.
     pub(crate) fn not_sent(error: Error, elapsed: Duration) -> Outcome {
         let kind = if error.kind() == ErrorKind::RateLimited { OutcomeKind::Throttled } else { OutcomeKind::Denied };
-        Outcome { kind, rows: 0, affected: 0, elapsed, error: Some(error) }
+        Outcome { kind, rows: 0, affected: 0, elapsed, waited: None, error: Some(error) }
     }
 
     /// How it ended.
@@ -78,6 +79,11 @@ impl Outcome {
         self.elapsed
     }
 
+    /// How long it waited for a session of the pool; `None` where it took none, as within a transaction, or got none.
+    pub fn waited(&self) -> Option<Duration> {
+        self.waited
+    }
+
     /// The error that the caller got.
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
@@ -93,6 +99,7 @@ impl Outcome {
             rows: 3,
             affected: 0,
             elapsed: Duration::from_micros(1_500),
+            waited: None,
             error: None,
         }
     }

@@ -26,6 +26,8 @@ mod rates;
 mod read_only;
 mod errors;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod servers;
 mod shapes;
 mod source_rules;
