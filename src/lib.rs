@@ -64,7 +64,7 @@ pub use crate::hook::Webhook;
 pub use crate::hook::{
     AuditAnchor, AuditBreak, AuditBreakKind, AuditBuilder, AuditFanOut, AuditKey, AuditLayer, AuditLine, AuditLog,
     AuditReport, AuditVerifier, Clock, ClockHands, Connections, Durability, Hook, Outcome, OutcomeKind, QueryContext,
-    RateContext, RateCost, RateLimit, RateLimitLayer, RateScope, Subject, TraceLayer,
+    RateContext, RateCost, RateLimit, RateLimitLayer, RateScope, SlowQuery, SlowQueryLayer, Subject, TraceLayer,
 };
 pub use crate::hook::{RateLimitBuilder, SharedLimits, WhenLost};
 pub use crate::ident::Ident;

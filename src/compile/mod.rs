@@ -21,7 +21,7 @@ use crate::query::CopyType;
 use crate::schema::{Body, Facts, InsertRows, Output, Provenance, Returned};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
-use crate::value::Bind;
+use crate::value::{Bind, Value};
 
 pub(crate) use caps::Capabilities;
 use fold::{Folder, Projection};
@@ -192,7 +192,6 @@ impl CompiledQuery {
     /// Whether the two are the same in all that a driver, a hook or a caller sees.
     #[cfg(debug_assertions)]
     pub(crate) fn is_same(&self, other: &CompiledQuery) -> bool {
-        use crate::value::Value;
         fn alike(one: &Value, other: &Value) -> bool {
             match (one, other) {
                 (Value::Float(one), Value::Float(other)) => one.to_bits() == other.to_bits(),
@@ -207,6 +206,29 @@ impl CompiledQuery {
             && self.max_affected == other.max_affected
             && self.binds.len() == other.binds.len()
             && self.binds.iter().zip(&other.binds).all(|(one, other)| binds(one, other))
+    }
+
+    /// The plan of a statement that was compiled earlier, for NULL in the place of each value, which is not known any more. `text` is one that
+    /// [`compile`] made. Where a plan for no values in particular takes several steps, the driver makes them of the text itself.
+    pub(crate) fn plan_of_kept(text: &str, types: &[SqlType], tables: &Arc<[TableAccess]>, dialect: Dialect) -> Self {
+        let shown: Arc<str> = match dialect {
+            Dialect::Sqlite => format!("EXPLAIN QUERY PLAN {text}").into(),
+            _ => format!("EXPLAIN {text}").into(),
+        };
+        let shape = Shape {
+            fingerprint: fingerprint(&shown),
+            sql: if dialect == Dialect::Postgres { text.into() } else { Arc::clone(&shown) },
+            shown: Some(shown),
+            columns: None,
+            kind: StatementKind::Explain,
+            tables: Arc::clone(tables),
+            bind_types: types.into(),
+            locks: false,
+            once: true,
+            copy: None,
+        };
+        let binds = types.iter().map(|sql_type| Bind { value: Value::Null, sql_type: *sql_type }).collect();
+        CompiledQuery { shape: Arc::new(shape), binds, max_affected: None, origins: None }
     }
 
     /// The same statement as the subject of an EXPLAIN.

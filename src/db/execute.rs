@@ -108,6 +108,16 @@ pub(super) struct Care {
     /// It changes tables.
     ddl: bool,
     counted: Counted,
+    /// The plan of the statement is wanted, for no values in particular.
+    generic_plan: bool,
+}
+
+impl Care {
+    /// For a statement whose values are not known any more. PostgreSQL makes its plan in several steps, in a transaction that keeps none of them.
+    pub(super) fn of_generic_plan(dialect: Dialect) -> Care {
+        let steps = dialect == Dialect::Postgres;
+        Care { isolated: steps, generic_plan: steps, ..Care::default() }
+    }
 }
 
 impl Runner {
@@ -141,7 +151,18 @@ impl Runner {
             conflict: plan.conflict(),
             ddl: query.kind().is_ddl(),
             counted: plan.counted(self.core.server.dialect),
+            generic_plan: false,
         };
+        self.admit(query, care, plan.most_rows()).await
+    }
+
+    /// Asks the hooks about a compiled statement and takes a session.
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        query: CompiledQuery,
+        care: Care,
+        most_rows: Option<u64>,
+    ) -> Result<(InFlight, Statement, Care)> {
         let mut flight = self.flight();
         if !self.core.hooks.is_empty() {
             flight.cx = Some(Arc::new(QueryContext {
@@ -149,7 +170,7 @@ impl Runner {
                 tables: Arc::clone(query.tables()),
                 bind_types: Arc::clone(query.bind_types()),
                 fingerprint: query.fingerprint(),
-                most_rows: plan.most_rows(),
+                most_rows,
                 ..self.context(query.kind())
             }));
         }
@@ -157,7 +178,8 @@ impl Runner {
         let columns = query.columns().cloned();
         let cached = !query.once() && !matches!(query.kind(), StatementKind::Raw | StatementKind::Explain);
         let (sql, copy) = (Arc::clone(query.sql()), query.copy().cloned());
-        let statement = Statement { sql, columns, cached, copy, binds: query.into_binds() };
+        let statement =
+            Statement { sql, columns, cached, copy, binds: query.into_binds(), generic_plan: care.generic_plan };
         let flight = flight.take_session(self.transaction.as_deref()).await?;
         Ok((flight, statement, care))
     }

@@ -12,6 +12,7 @@ mod execute;
 mod catalog;
 mod terminals;
 mod pivot;
+mod kept_plan;
 mod counting;
 mod describe;
 mod raw;

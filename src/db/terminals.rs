@@ -180,9 +180,7 @@ impl Frame {
         let (flight, statement, care) = runner.enter(Plan::Frame(self), |query| query.into_explain(dialect)).await?;
         let sink: Box<dyn RowSink> = Box::new(RowsSink::new());
         let (sink, _) = flight.run(&statement, care, sink).await?;
-        let rows = take_back::<RowsSink>(sink)?.into_rows();
-        let lines = rows.iter().map(|row| row.values().iter().map(shown).collect::<Vec<_>>().join(" "));
-        Ok(lines.collect::<Vec<_>>().join("\n"))
+        Ok(lines_of(&take_back::<RowsSink>(sink)?.into_rows()))
     }
 
     /// The statement as it would be sent now.
@@ -218,6 +216,12 @@ impl Frame {
         let handle = if self.locks() { HandleKind::ReadWrite } else { HandleKind::ReadOnly };
         Ok(QueryText::of(compile_plan(&plan, schema, &Policy::default(), handle, target)?))
     }
+}
+
+/// A plan, a line each.
+pub(super) fn lines_of(rows: &Rows) -> String {
+    let lines = rows.iter().map(|row| row.values().iter().map(shown).collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn shown(value: &crate::value::Value) -> String {

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 pub use self::anchor::AuditAnchor;
+use self::builder::TraceSource;
 pub use self::builder::{AuditBuilder, Durability};
 use self::escape::to_object;
 pub use self::fan_out::AuditFanOut;
@@ -77,6 +78,7 @@ pub struct AuditLayer {
     #[cfg(feature = "webhook")]
     _delivery: Option<Arc<webhook::Delivery>>,
     clock: Clock,
+    traces: TraceSource,
     redact: Arc<Redact>,
     best_effort: bool,
 }
@@ -183,7 +185,7 @@ impl Hook for AuditLayer {
     async fn before(&self, cx: &QueryContext) -> Result<()> {
         let journal = &self.owner.0;
         let mut unless_written = LostIntent { layer: self, lost: true };
-        let written = match to_object(&Intent::new(cx, self.clock.now(), &self.redact)) {
+        let written = match to_object(&Intent::new(cx, self.clock.now(), &self.redact, self.traces.now())) {
             Ok(object) if self.best_effort => journal.offer(cx.id(), object, true),
             Ok(object) => journal.intent(cx.id(), object).await,
             Err(error) => Err(error.kind()),

@@ -14,6 +14,7 @@ mod clock;
 
 mod audit;
 mod rate_limit;
+mod slow;
 mod trace;
 
 #[cfg(feature = "metrics")]
@@ -37,6 +38,7 @@ pub(crate) use self::rate_limit::{Gcra, How, SharedCharge, SharedStore, Unreacha
 pub use self::rate_limit::{
     RateContext, RateCost, RateLimit, RateLimitBuilder, RateLimitLayer, RateScope, SharedLimits, WhenLost,
 };
+pub use self::slow::{SlowQuery, SlowQueryLayer};
 pub use self::subject::Subject;
 pub use self::trace::TraceLayer;
 

@@ -30,7 +30,9 @@ mod limits;
 mod metrics;
 mod servers;
 mod shapes;
+mod slow;
 mod source_rules;
+mod spans;
 #[cfg(feature = "redis")]
 mod shared_limits;
 mod support;

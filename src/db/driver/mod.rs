@@ -77,6 +77,8 @@ pub(crate) struct Statement {
     pub(crate) cached: bool,
     /// The binds are rows that follow the text, as values of these types (PostgreSQL).
     pub(crate) copy: Option<Arc<[CopyType]>>,
+    /// Not to be run: its plan is wanted, for no values in particular (PostgreSQL, in a transaction).
+    pub(crate) generic_plan: bool,
 }
 
 pub(crate) use crate::compile::ResultColumn as Expected;

@@ -49,6 +49,8 @@ const ABOUT: &str = "SELECT pg_catalog.current_setting('server_version'), d.datc
 const DEFER_CONSTRAINTS: &str = "SET CONSTRAINTS ALL DEFERRED";
 // SQL: set_config, local to the transaction.
 const STATEMENT_TIMEOUT: &str = "SELECT pg_catalog.set_config('statement_timeout', $1, true)";
+const FORCE_GENERIC_PLAN: &str = "SET LOCAL plan_cache_mode = force_generic_plan";
+const DEALLOCATE_PLAN: &str = "DEALLOCATE portcullis_plan";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
@@ -79,7 +81,34 @@ impl PostgresSession {
         Ok(PostgresSession { connection, server, session: session.clone(), state: State::Ready, aborted: false })
     }
 
+    /// The plan that fits no values in particular. SQL: PREPARE, plan_cache_mode (from PostgreSQL 12 on): a generic plan is made without looking at the
+    /// parameters, so that NULL in the place of each changes nothing. GENERIC_PLAN of EXPLAIN (from 16 on) would make the same.
+    async fn generic_plan(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
+        self.run_fixed(FORCE_GENERIC_PLAN).await?;
+        self.run_text(text_of(&format!("PREPARE portcullis_plan AS {}", statement.sql).into())).await?;
+        let nulls = vec!["NULL"; statement.binds.len()].join(", ");
+        let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+        let explain = Statement {
+            sql: format!("EXPLAIN EXECUTE portcullis_plan{nulls}").into(),
+            binds: Vec::new(),
+            columns: None,
+            cached: false,
+            copy: None,
+            generic_plan: false,
+        };
+        let done = Box::pin(self.run_statement(&explain, sink)).await;
+        let forgotten = if done.is_ok() { self.run_fixed(DEALLOCATE_PLAN).await } else { Ok(()) };
+        if done.is_err() || forgotten.is_err() {
+            // A rollback does not take back what was prepared: the next one would find it.
+            self.state = State::Broken;
+        }
+        forgotten.and(done)
+    }
+
     async fn run_statement(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Done> {
+        if statement.generic_plan {
+            return self.generic_plan(statement, sink).await;
+        }
         if let Some(types) = &statement.copy {
             let rows = postgres_copy::encoded(&statement.binds, types)?;
             let affected = self.copy(&statement.sql, rows).await?;

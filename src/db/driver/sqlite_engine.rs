@@ -134,7 +134,14 @@ impl Engine {
     }
 
     fn savepoint(&mut self, verb: &'static str, name: &SavepointName) -> Result<()> {
-        let statement = Statement { sql: name.text(verb), binds: Vec::new(), columns: None, cached: false, copy: None };
+        let statement = Statement {
+            sql: name.text(verb),
+            binds: Vec::new(),
+            columns: None,
+            cached: false,
+            copy: None,
+            generic_plan: false,
+        };
         let watch = Arc::clone(&self.watch);
         watch.as_own(|| self.run(&statement, &mut CountSink::new())).map(drop)
     }

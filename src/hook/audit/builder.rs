@@ -66,6 +66,26 @@ pub struct AuditBuilder {
     redact: Redact,
     rotation: Rotation,
     clock: Clock,
+    traces: TraceSource,
+}
+
+/// Where the trace of a statement is asked for.
+#[derive(Clone, Default)]
+pub(super) struct TraceSource(Option<Arc<dyn Fn() -> Option<String> + Send + Sync>>);
+
+impl TraceSource {
+    /// The trace id, if it is one as W3C's Trace Context writes it.
+    pub(super) fn now(&self) -> Option<String> {
+        let id = self.0.as_ref()?()?;
+        let digits = id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (id.len() == 32 && digits && id.bytes().any(|byte| byte != b'0')).then_some(id)
+    }
+}
+
+impl std::fmt::Debug for TraceSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "TraceSource" } else { "None" })
+    }
 }
 
 impl AuditBuilder {
@@ -80,6 +100,7 @@ impl AuditBuilder {
             redact: Redact::default(),
             rotation: Rotation::default(),
             clock: Clock::system(),
+            traces: TraceSource::default(),
         }
     }
 
@@ -165,6 +186,24 @@ impl AuditBuilder {
     /// Takes the time of records from this clock.
     pub fn clock(mut self, clock: Clock) -> AuditBuilder {
         self.clock = clock;
+        self
+    }
+
+    /// Asks `current` for the id of the trace that a statement belongs to, and records it as `trace_id`. It is called where the statement is, so
+    /// the current span is the caller's. What is not 32 lower-case hexadecimal digits, or is all zeros, is left out.
+    ///
+    /// `tracing` knows no such ids, and this crate names no version of OpenTelemetry's; with `tracing-opentelemetry` it is
+    ///
+    /// ```ignore
+    /// use opentelemetry::trace::TraceContextExt;
+    /// use tracing_opentelemetry::OpenTelemetrySpanExt;
+    ///
+    /// let audit = AuditLayer::builder()
+    ///     .trace_id(|| Some(tracing::Span::current().context().span().span_context().trace_id().to_string()))
+    ///     .to_file(path)?;
+    /// ```
+    pub fn trace_id(mut self, current: impl Fn() -> Option<String> + Send + Sync + 'static) -> AuditBuilder {
+        self.traces = TraceSource(Some(Arc::new(current)));
         self
     }
 
@@ -272,6 +311,7 @@ impl AuditBuilder {
             #[cfg(feature = "webhook")]
             _delivery: None,
             clock: self.clock,
+            traces: self.traces,
             redact: Arc::new(self.redact),
             best_effort: self.best_effort,
         }

@@ -38,6 +38,8 @@ pub(super) struct Intent<'a> {
     context: Context<'a>,
     #[serde(skip_serializing_if = "is_false")]
     context_cut: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     handle: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     handle_name: Option<&'a str>,
@@ -127,7 +129,12 @@ pub(super) struct Checkpoint<'a> {
 }
 
 impl<'a> Intent<'a> {
-    pub(super) fn new(cx: &'a QueryContext, now: DateTime<Utc>, redact: &'a Redact) -> Intent<'a> {
+    pub(super) fn new(
+        cx: &'a QueryContext,
+        now: DateTime<Utc>,
+        redact: &'a Redact,
+        trace_id: Option<String>,
+    ) -> Intent<'a> {
         let whole = cx.sql();
         let sql = whole.map(|sql| sql.get(..sql.floor_char_boundary(SQL_BYTES)).unwrap_or(sql));
         let subject = cx.subject();
@@ -143,6 +150,7 @@ impl<'a> Intent<'a> {
             reason: subject.and_then(Subject::stated_reason),
             context: Context { subject, redact },
             context_cut: subject.is_some_and(Subject::context_cut),
+            trace_id,
             handle: cx.handle().name(),
             handle_name: cx.handle_name(),
             server: cx.server(),
