@@ -4,11 +4,15 @@
 //! server message, because servers quote row data; what a program needs from the server (SQLSTATE, constraint,
 //! table and column names) is behind accessors.
 
+mod violations;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use violations::{Violation, Violations};
 
 /// A `Result` whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -76,6 +80,8 @@ pub enum ErrorKind {
     CommitUnknown,
     /// A row was not as the write expected it; see `Update::expect_version` and `Update::or_conflict`.
     Conflict,
+    /// A row broke the rules of its table's validator; see [`Error::violations`].
+    Validation,
     /// A defect in this crate: please report it.
     Internal,
 }
@@ -100,6 +106,7 @@ struct Inner {
     rule: Option<String>,
     retry_after: Option<Duration>,
     needs: Vec<(Option<String>, String)>,
+    violations: Option<Violations>,
     others: Vec<Error>,
     source: Option<Arc<dyn std::error::Error + Send + Sync + 'static>>,
 }
@@ -119,6 +126,7 @@ impl Error {
             rule: None,
             retry_after: None,
             needs: Vec::new(),
+            violations: None,
             others: Vec::new(),
             source: None,
         }))
@@ -176,6 +184,10 @@ impl Error {
         self.edit(|inner| inner.needs = tables)
     }
 
+    pub(crate) fn with_violations(self, violations: Violations) -> Self {
+        self.edit(|inner| inner.violations = Some(violations))
+    }
+
     pub(crate) fn needs(&self) -> &[(Option<String>, String)] {
         &self.0.needs
     }
@@ -231,6 +243,11 @@ impl Error {
     /// How long to wait before the same statement is allowed; `None` when waiting doesn't help.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// The rules that the rows of a write broke, with [`ErrorKind::Validation`]: data that can be shown to whoever sent the rows.
+    pub fn violations(&self) -> Option<&Violations> {
+        self.0.violations.as_ref()
     }
 
     /// The further mistakes of the same chain: a builder reports all of them at once.

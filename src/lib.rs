@@ -45,7 +45,7 @@ pub use crate::db::{
     WriteMode,
 };
 pub use crate::dialect::Dialect;
-pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::error::{Error, ErrorKind, Result, Violation, Violations};
 pub use crate::expr::{
     All, Bound, Case, Column, ColumnType, CountOperand, DistinctOperands, Expr, FrameOffset, IntoExpr, IntoJsonPath,
     JsonStep, Members, MembersFor, Operand, OperandFor, SortKey, Summable, Unit, Window, WindowFunction, all, all_of,
@@ -71,10 +71,11 @@ pub use crate::ident::Ident;
 pub use crate::query::{
     AlterTable, ByName, Changes, ColumnDefinition, ConflictTarget, CreateIndex, CreateTable, CreateTableAs,
     DeclaredColumn, DeclaredTable, Delete, DropIndex, DropTable, Elements, ForeignKey, Frame, GroupKeys, GroupedFrame,
-    GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable, JoinOn,
-    Merge, OnConflict, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction, Returning, SetMember,
-    TableName, Truncate, UniqueKey, Update, column, cube, elements, exists, foreign_key, grouping_sets, in_schema,
-    incoming, not_exists, on, recursive, rollup, scalar, table, unique_key, using, values,
+    GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable,
+    IntoValidator, JoinOn, Merge, OnConflict, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction,
+    Returning, RowValues, Rules, SetMember, Stripped, TableName, Truncate, UniqueKey, Update, Validator, column, cube,
+    elements, exists, foreign_key, grouping_sets, in_schema, incoming, not_exists, on, recursive, rollup, rules,
+    scalar, table, unique_key, using, values,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, KeySchema, Schema, TableSchema};

@@ -13,12 +13,14 @@ use super::driver::Session;
 use super::handle::{Anchor, Core, Database, Mode, ReadOnly, ReadWrite, Runner};
 use super::pool::{Manager, Pool, RECYCLE_TIMEOUT, pool_error};
 use super::shapes::{DEFAULT_SHAPES, Shapes};
+use super::validation::Validators;
 use crate::conn::{Dsn, Family, SqliteLocation};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::hook::{BoxedHook, Hook, HookStack};
 use crate::policy::Policy;
+use crate::query::Validator;
 use crate::schema::Schema;
 
 /// The settings of a handle; made by [`Database::builder`](Database::builder).
@@ -59,6 +61,7 @@ pub struct DatabaseBuilder {
     schema: Schema,
     shapes: usize,
     ddl: bool,
+    validators: Vec<Validator>,
 }
 
 impl DatabaseBuilder {
@@ -78,6 +81,7 @@ impl DatabaseBuilder {
             schema: Schema::default(),
             shapes: DEFAULT_SHAPES,
             ddl: true,
+            validators: Vec::new(),
         }
     }
 
@@ -200,6 +204,10 @@ impl DatabaseBuilder {
     /// Opens a handle; `anchor` is that of the handle whose database in memory it shares.
     pub(super) async fn open_beside<M: Mode>(self, anchor: Option<Arc<Anchor>>) -> Result<Database<M>> {
         crate::conn::check_settings(self.dsn.family(), &self.settings)?;
+        if let Some(mistakes) = self.validators.iter().find_map(Validator::mistake) {
+            return Err(mistakes);
+        }
+        let validators = Validators::new(self.validators.clone());
         let session = Session {
             read_only: M::KIND == ReadOnly::KIND,
             statement_timeout: self.statement_timeout,
@@ -251,8 +259,12 @@ impl DatabaseBuilder {
             server,
             anchor,
         };
-        let runner = Runner { core: Arc::new(core), subject: None, transaction: None };
+        let runner = Runner { core: Arc::new(core), subject: None, transaction: None, validators };
         Ok(Database { runner: Arc::new(runner), mode: PhantomData })
+    }
+
+    pub(super) fn add_validator(&mut self, validator: Validator) {
+        self.validators.push(validator);
     }
 
     /// The tables that the builder was told of.

@@ -215,6 +215,7 @@ impl Runner {
             core: Arc::clone(&self.core),
             subject: self.subject.clone(),
             transaction: self.transaction.clone(),
+            validators: self.validators.clone(),
         });
         let sink = Box::new(SerdeSink::<CatalogColumn>::new());
         let (sink, _) = runner.run(Plan::Catalog(&query.text), sink).await?;

@@ -238,7 +238,7 @@ impl Runner {
     }
 
     /// Shows a refusal to the hooks, and gives it back. A refusal always reaches the caller, whatever the hooks say.
-    async fn refused(&self, plan: &Plan<'_>, error: Error) -> Error {
+    pub(super) async fn refused(&self, plan: &Plan<'_>, error: Error) -> Error {
         if self.core.hooks.is_empty() {
             return error;
         }

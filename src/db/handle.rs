@@ -13,6 +13,7 @@ use super::driver::{Connection, Server};
 use super::pool::Pool;
 use super::shapes::{ShapeCounts, Shapes};
 use super::transaction_state::TransactionState;
+use super::validation::Validators;
 use crate::conn::Dsn;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
@@ -84,6 +85,7 @@ pub(super) struct Runner {
     pub(super) core: Arc<Core>,
     pub(super) subject: Option<Subject>,
     pub(super) transaction: Option<Arc<TransactionState>>,
+    pub(super) validators: Validators,
 }
 
 /// What all clones of a handle share.
@@ -322,7 +324,12 @@ impl<M: Mode> Database<M> {
             core: Arc::clone(&self.runner.core),
             subject: Some(subject),
             transaction: self.runner.transaction.clone(),
+            validators: self.runner.validators.clone(),
         };
+        self.with_runner(runner)
+    }
+
+    pub(super) fn with_runner(&self, runner: Runner) -> Database<M> {
         Database { runner: Arc::new(runner), mode: PhantomData }
     }
 

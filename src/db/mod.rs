@@ -16,6 +16,7 @@ mod kept_plan;
 mod counting;
 mod describe;
 mod raw;
+mod validation;
 mod writes;
 mod ddl;
 mod write_modes;

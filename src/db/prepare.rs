@@ -388,6 +388,7 @@ impl Runner {
         if let Plan::Ddl(ddl) = plan {
             super::ddl::check_place(ddl, core.server.dialect, self.transaction.is_some())?;
         }
+        self.check_write(plan).await?;
         let mut refreshed = false;
         for _ in 0..MAX_READS {
             let error = match self.compile(plan, handle) {
@@ -395,7 +396,10 @@ impl Runner {
                     let message = "outside of a transaction a row lock ends with its statement; write `db.begin().await?` and lock on what it gives";
                     return Err(Error::new(ErrorKind::Plan, "lock.transaction", message));
                 }
-                Ok(compiled) => return Ok(compiled),
+                Ok(compiled) => {
+                    self.check_assigned(plan, compiled.tables())?;
+                    return Ok(compiled);
+                }
                 Err(error) => error,
             };
             let schema = core.schema();

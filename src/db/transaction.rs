@@ -109,8 +109,12 @@ impl<M: Mode> Transaction<M> {
         let read_only = M::KIND == ReadOnly::KIND || options.is_read_only();
         let begin = options.begin(read_only, core.statement_timeout, core.server.dialect)?;
         let state = Arc::new(TransactionState::new(attempt, read_only, begin.statement_timeout, options.limit()));
-        let runner =
-            Runner { core: Arc::clone(core), subject: outside.subject.clone(), transaction: Some(Arc::clone(&state)) };
+        let runner = Runner {
+            core: Arc::clone(core),
+            subject: outside.subject.clone(),
+            transaction: Some(Arc::clone(&state)),
+            validators: outside.validators.clone(),
+        };
         let mut flight = runner.begin_session(begin).await?;
         // Nothing is waited for until the session has its place: in mid-transaction it would go back into the pool.
         state.fill(flight.take_begun()?)?;

@@ -1,6 +1,7 @@
 //! The guard: what a handle may do, checked on the resolved plan before it becomes text.
 
 mod raw_ddl;
+pub(crate) mod validation;
 pub(crate) mod raw_select;
 
 use crate::dialect::Dialect;

@@ -20,6 +20,7 @@ mod unpivot;
 mod sample;
 mod raw;
 mod window;
+mod rules;
 mod write;
 
 mod shape;
@@ -54,6 +55,8 @@ pub use pivot::PivotedFrame;
 pub(crate) use pivot::one_column as pivot_column;
 pub use raw::RawSql;
 pub(crate) use raw::{RawText, Text as RawSource};
+pub(crate) use rules::{Check, CheckKind, DeclaredRules, note_stripped, required_column};
+pub use rules::{IntoValidator, RowValues, Rules, Stripped, Validator, rules};
 pub use set::{ByName, SetMember};
 pub(crate) use set::{SetKind, SetOperation};
 pub(crate) use step::{Chosen, Step};
@@ -67,7 +70,7 @@ pub use write::{
 };
 pub(crate) use write::{
     CopyType, GivenRow, Joined, Progress, Source, Target as ConflictKey, Upsert, Write, WriteKind, check_write,
-    repeated_keys,
+    repeated_keys, told_apart,
 };
 
 /// A relation under construction: a table, or what a chain of verbs makes of one.

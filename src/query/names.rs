@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{All, Column, ColumnType, Expr, Kind, SortKey, col};
 use crate::ident::{Ident, rust_name};
-use crate::query::DeclaredColumn;
+use crate::query::{DeclaredColumn, DeclaredRules, Validator};
 
 /// A table by its checked name, with its schema when one was given and its columns when `table!` declared them.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,12 +11,14 @@ pub struct TableName {
     pub(crate) schema: Option<Ident>,
     pub(crate) name: Ident,
     pub(crate) declared: Option<&'static [DeclaredColumn]>,
+    /// What `table!` declared of what may be written.
+    pub(crate) rules: Option<DeclaredRules>,
 }
 
 impl TableName {
     /// A table of the session's own schema.
     pub(crate) fn plain(name: Result<Ident>) -> Result<TableName> {
-        Ok(TableName { schema: None, name: name?, declared: None })
+        Ok(TableName { schema: None, name: name?, declared: None, rules: None })
     }
 
     /// The name for reports: with its schema in front, if it has one.
@@ -35,7 +37,7 @@ impl TableName {
 ///
 /// [`ErrorKind::Name`] if a name can't be an identifier.
 pub fn in_schema(schema: &str, name: &str) -> Result<TableName> {
-    Ok(TableName { schema: Some(Ident::new(schema)?), name: Ident::new(name)?, declared: None })
+    Ok(TableName { schema: Some(Ident::new(schema)?), name: Ident::new(name)?, declared: None, rules: None })
 }
 
 /// A table as `table!` declares it; `db.table(orders::table)` starts a frame whose columns are known.
@@ -43,13 +45,24 @@ pub fn in_schema(schema: &str, name: &str) -> Result<TableName> {
 pub struct DeclaredTable {
     name: &'static str,
     columns: &'static [DeclaredColumn],
+    rules: Option<DeclaredRules>,
 }
 
 impl DeclaredTable {
     /// Used by `table!`.
     #[doc(hidden)]
     pub const fn new(name: &'static str, columns: &'static [DeclaredColumn]) -> DeclaredTable {
-        DeclaredTable { name: rust_name(name), columns }
+        DeclaredTable { name: rust_name(name), columns, rules: None }
+    }
+
+    /// Used by `table!`.
+    #[doc(hidden)]
+    pub const fn with_rules(self, rules: fn() -> &'static Validator) -> DeclaredTable {
+        DeclaredTable { rules: Some(DeclaredRules(rules)), ..self }
+    }
+
+    pub(crate) fn has_no_rules(&self) -> bool {
+        self.rules.is_none()
     }
 }
 
@@ -72,7 +85,7 @@ macro_rules! table_from_text {
         impl sealed::Sealed for $text {}
         impl IntoTable for $text {
             fn into_table(self) -> Result<TableName> {
-                Ok(TableName { schema: None, name: Ident::new(self)?, declared: None })
+                Ok(TableName { schema: None, name: Ident::new(self)?, declared: None, rules: None })
             }
         }
     )*};
@@ -83,7 +96,7 @@ table_from_text!(&str, &String, String);
 impl sealed::Sealed for Ident {}
 impl IntoTable for Ident {
     fn into_table(self) -> Result<TableName> {
-        Ok(TableName { schema: None, name: self, declared: None })
+        Ok(TableName { schema: None, name: self, declared: None, rules: None })
     }
 }
 
@@ -105,7 +118,8 @@ impl IntoTable for TableName {
 impl sealed::Sealed for DeclaredTable {}
 impl IntoTable for DeclaredTable {
     fn into_table(self) -> Result<TableName> {
-        Ok(TableName { schema: None, name: Ident::fixed(self.name)?, declared: Some(self.columns) })
+        let DeclaredTable { name, columns, rules } = self;
+        Ok(TableName { schema: None, name: Ident::fixed(name)?, declared: Some(columns), rules })
     }
 }
 

@@ -258,7 +258,7 @@ fn chosen(columns: &Chosen, walk: &mut Walk<'_>) {
 }
 
 fn table(name: &TableName, walk: &mut Walk<'_>) {
-    let TableName { schema, name, declared } = name;
+    let TableName { schema, name, declared, rules: _ } = name;
     walk.flags([schema.is_some(), declared.is_some(), false, false]);
     if let Some(schema) = schema {
         walk.name(schema);
@@ -310,6 +310,8 @@ impl Write {
             origin,
             version,
             returning,
+            // What may be written is asked of every statement.
+            rules: _,
         } = self;
         walk.belongs_to(Some(origin.place()));
         let Ok(target) = target else { return Err(Shapeless) };

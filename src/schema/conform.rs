@@ -9,7 +9,7 @@ use crate::types::{Family, SqlType};
 use crate::value::{Bind, Interval, Value};
 
 /// `bind` as a value for a column of type `target`, or as it was where that is no such value: the check of types then says so.
-pub(super) fn conform(bind: &Bind, target: SqlType) -> Bind {
+pub(crate) fn conform(bind: &Bind, target: SqlType) -> Bind {
     match conformed(&bind.value, target) {
         Some(value) => {
             let sql_type = value.sql_type().filter(|found| found.family() != Family::Array).unwrap_or(target);

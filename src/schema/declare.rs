@@ -21,6 +21,23 @@
 /// # Ok::<(), portcullis::Error>(())
 /// ```
 ///
+/// After a column may stand the rules of what is written into it, made by [`rules`](crate::rules), and after the table more of them, as a function
+/// of its [`Validator`](crate::Validator). They hold for each write that names the table by its declaration, and for every write of a handle that is opened
+/// with [`validator(customers::table)`](crate::DatabaseBuilder::validator):
+///
+/// ```
+/// use portcullis::{rules, table};
+///
+/// table! {
+///     customers {
+///         id: i64,
+///         name: String => rules().required().length(1..=80),
+///         email: Option<String> => rules().pattern(r"[^@\s]+@[^@\s]+"),
+///     } => |customers| customers.writable(["name", "email"]);
+/// }
+/// # let _ = customers::table;
+/// ```
+///
 /// A column whose name is a word of Rust is written `r#type`. A wrong literal, or a sum of text, is an error of the Rust compiler:
 ///
 /// ```compile_fail
@@ -29,7 +46,7 @@
 /// ```
 #[macro_export]
 macro_rules! table {
-    ($($(#[$attribute:meta])* $table:ident { $($column:ident : $rust:ty),+ $(,)? })+) => {$(
+    ($($(#[$attribute:meta])* $table:ident { $($column:ident : $rust:ty $(=> $rules:expr)?),+ $(,)? } $(=> $more:expr;)?)+) => {$(
         #[doc = concat!("The columns of the table `", stringify!($table), "`.")]
         $(#[$attribute])*
         #[allow(non_camel_case_types)]
@@ -38,15 +55,42 @@ macro_rules! table {
 
         #[allow(non_upper_case_globals, dead_code, missing_docs)]
         impl $table {
-            pub const table: $crate::DeclaredTable = $crate::DeclaredTable::new(
-                stringify!($table),
-                &[$($crate::DeclaredColumn::new(
-                    stringify!($column),
-                    <$rust as $crate::ColumnType>::SQL_TYPE,
-                    <$rust as $crate::ColumnType>::NULLABLE,
-                )),+],
-            );
+            pub const table: $crate::DeclaredTable = {
+                let table = $crate::DeclaredTable::new(
+                    stringify!($table),
+                    &[$($crate::DeclaredColumn::new(
+                        stringify!($column),
+                        <$rust as $crate::ColumnType>::SQL_TYPE,
+                        <$rust as $crate::ColumnType>::NULLABLE,
+                    )),+],
+                );
+                $crate::__table_rules!(table, $table { $($column $(=> $rules)?),+ } $(=> $more)?)
+            };
             $(pub const $column: $crate::Column<$rust> = $crate::Column::new(stringify!($table), stringify!($column));)+
         }
     )+};
+}
+
+/// What `table!` makes of the rules in it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __table_rules {
+    ($made:ident, $table:ident { $($column:ident),+ }) => { $made };
+    ($made:ident, $table:ident { $($column:ident $(=> $rules:expr)?),+ } $(=> $more:expr)?) => {{
+        fn made() -> &'static $crate::Validator {
+            static RULES: ::std::sync::LazyLock<$crate::Validator> = ::std::sync::LazyLock::new(|| {
+                let validator = $crate::Validator::new(stringify!($table).trim_start_matches("r#"));
+                $($(let validator = validator.column(stringify!($column).trim_start_matches("r#"), $rules);)?)+
+                $(let validator = {
+                    fn more(validator: $crate::Validator, more: impl FnOnce($crate::Validator) -> $crate::Validator) -> $crate::Validator {
+                        more(validator)
+                    }
+                    more(validator, $more)
+                };)?
+                validator
+            });
+            &RULES
+        }
+        $made.with_rules(made)
+    }};
 }

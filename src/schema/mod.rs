@@ -31,7 +31,7 @@ use crate::query::TableName;
 use crate::types::SqlType;
 
 pub(crate) use binds::{Binds, ListForm, Provenance, RowCount, adapted};
-pub(crate) use conform::parsed;
+pub(crate) use conform::{conform, parsed};
 pub(crate) use ddl::{DdlVerb, ResolvedAlteration, ResolvedColumn, ResolvedDdl, ResolvedIndex, ResolvedTable};
 pub(crate) use resolve::{resolve_frame, resolve_raw};
 pub(crate) use resolve_ddl::resolve_ddl;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::super::driver::RowSink;
 use super::super::handle::Runner;
 use super::copy::{self, by_copy};
+use super::ruled::ruled_upsert;
 use super::work::Work;
 use super::{run_into, run_on};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
+use crate::policy::validation::Verdict;
 use crate::query::{ConflictKey, CopyType, Progress, Source, TableName, Write, WriteKind, check_write, repeated_keys};
 use crate::schema::KeySchema;
 
@@ -35,6 +37,7 @@ pub(super) async fn run(
     let mistakes = check_write(&write);
     let runner = Runner::of(Some(&write.origin.clone()))?;
     let Source::Rows { rows, .. } = source else {
+        runner.admit(&mut write).await?;
         let (sink, affected) = run_into(&runner, &write, sink()).await?;
         return Ok((vec![sink], affected));
     };
@@ -42,6 +45,10 @@ pub(super) async fn run(
         return Ok((Vec::new(), 0));
     }
     if mistakes.is_empty() {
+        if runner.admit(&mut write).await? == Verdict::NeedsRows {
+            settle_keys(&runner, &mut write).await?;
+            return ruled_upsert(&runner, write, progress, sink).await;
+        }
         settle_keys(&runner, &mut write).await?;
     }
     let mut most = rows_at_once(&write, runner.core.server.dialect);
@@ -72,7 +79,7 @@ pub(super) fn rows_of(write: &Write) -> usize {
     }
 }
 
-async fn parts(
+pub(super) async fn parts(
     work: &mut Work,
     parts: Vec<Write>,
     progress: Option<&Progress>,
@@ -122,7 +129,7 @@ pub(super) fn rows_at_once(write: &Write, dialect: Dialect) -> usize {
 }
 
 /// The same insert in parts of at most `most` rows.
-fn split(write: Write, most: usize) -> Vec<Write> {
+pub(super) fn split(write: Write, most: usize) -> Vec<Write> {
     let mut empty = write;
     let WriteKind::Insert { source: Source::Rows { rows, .. }, .. } = &mut empty.kind else { return Vec::new() };
     let mut rows = std::mem::take(rows).into_iter();

@@ -5,6 +5,8 @@ mod file;
 mod insert;
 mod merge;
 mod returning;
+mod ruled;
+mod steps;
 mod stream;
 mod work;
 
@@ -20,14 +22,19 @@ use crate::compile::Target;
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::policy::Policy;
+use crate::policy::validation::Verdict;
 use crate::query::{Delete, Insert, Origin, Returning, Update, Write};
 use crate::row::CountSink;
 use crate::schema::Schema;
 use crate::statement::HandleKind;
 
-async fn run(origin: &Origin, write: &Write) -> Result<u64> {
+/// Runs an update or a delete.
+async fn run(origin: &Origin, mut write: Write) -> Result<u64> {
     let runner = Runner::of(Some(origin))?;
-    run_on(&runner, write).await
+    match runner.admit(&mut write).await? {
+        Verdict::Passed => run_on(&runner, &write).await,
+        Verdict::NeedsRows => Ok(steps::run(&runner, &write, &count, true).await?.1),
+    }
 }
 
 async fn run_on(runner: &Arc<Runner>, write: &Write) -> Result<u64> {
@@ -91,7 +98,7 @@ impl Update {
     /// `Conflict` when no row has the version of [`expect_version`](Update::expect_version); `RowCount` when a row has several matches in the
     /// frame of [`from`](Update::from); the mistakes of the update, a refusal of a hook, and what the database gives.
     pub async fn execute(self) -> Result<u64> {
-        run(&self.origin, &self.write).await
+        run(&self.origin, self.write).await
     }
 }
 
@@ -102,6 +109,6 @@ impl Delete {
     ///
     /// As [`Update::execute`].
     pub async fn execute(self) -> Result<u64> {
-        run(&self.origin, &self.write).await
+        run(&self.origin, self.write).await
     }
 }

@@ -112,7 +112,7 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
     let mut types = None;
     let mut most = rows_at_once(&write, runner.core.server.dialect);
     let mut work: Option<Work> = None;
-    let mut number = 0;
+    let (mut number, mut seen) = (0, 0);
     let result = loop {
         let batch = match batches.next(most).await {
             Ok(batch) if before.is_empty() => batch,
@@ -125,6 +125,11 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
         let mut part = with_rows(&write, batch);
         if let Some(mistake) = Error::join(check_write(&part)) {
             break Err(mistake.at(write.location));
+        }
+        part.rules.rows_before = seen;
+        seen += rows_of(&part) as u64;
+        if let Err(error) = runner.admit(&mut part).await {
+            break Err(error);
         }
         if let Err(error) = settle_keys(&runner, &mut part).await {
             break Err(error);

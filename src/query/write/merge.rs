@@ -101,6 +101,11 @@ impl Merge {
         self
     }
 
+    /// What its branches set.
+    pub(crate) fn each_set(&mut self) -> impl Iterator<Item = &mut Vec<(Ident, Expr)>> {
+        self.update.iter_mut().chain(&mut self.insert).map(|changes| &mut changes.set)
+    }
+
     /// Its statements, in the order in which they run.
     pub(crate) fn into_writes(self) -> Result<Vec<Write>> {
         let Merge { write, joined, delete, update, insert } = self;

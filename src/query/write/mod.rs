@@ -27,10 +27,10 @@ pub use row::IntoRow;
 pub(crate) use row::Row as GivenRow;
 pub use update::Update;
 pub use upsert::{Changes, ConflictTarget, OnConflict, UniqueKey, incoming, unique_key};
-pub(crate) use upsert::{Target, Upsert, repeated_keys};
+pub(crate) use upsert::{Target, Upsert, repeated_keys, told_apart};
 pub(crate) use version::Version;
 
-use super::{Frame, IntoTable, JoinOn, Origin, TableName};
+use super::{Frame, IntoTable, JoinOn, Origin, Stripped, TableName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Expr, IntoExpr};
 use crate::ident::Ident;
@@ -51,6 +51,18 @@ pub(crate) struct Write {
     pub(crate) conflict: Option<Error>,
     /// What of each row that was written is given back.
     pub(crate) returning: Option<Vec<Expr>>,
+    pub(crate) rules: UnderRules,
+}
+
+/// How the rules of its table's validators are kept.
+#[derive(Clone, Default)]
+pub(crate) struct UnderRules {
+    /// Its values were checked, as part of a larger write.
+    pub(crate) checked: bool,
+    /// So many rows of the same write came before.
+    pub(crate) rows_before: u64,
+    /// Where to say what is left out.
+    pub(crate) strip: Option<Stripped>,
 }
 
 #[derive(Clone)]
@@ -96,6 +108,7 @@ impl Write {
             version: None,
             conflict: None,
             returning: None,
+            rules: UnderRules::default(),
         }
     }
 
@@ -195,6 +208,22 @@ macro_rules! conditions {
 }
 
 conditions!(Update, Delete);
+
+macro_rules! strips {
+    ($($write:ident),*) => {$(
+        impl $write {
+            /// Leaves out the columns that may not be written, where the table's validator allows that
+            /// ([`Validator::writable_or_strip`](crate::Validator::writable_or_strip)), and says in `stripped` which. When nothing would be left, it is an
+            /// error (`validation.nothing_left`).
+            pub fn strip_into(mut self, stripped: &Stripped) -> $write {
+                self.write.rules.strip = Some(stripped.clone());
+                self
+            }
+        }
+    )*};
+}
+
+strips!(Insert, Update, Merge);
 
 macro_rules! write_debug {
     ($($write:ident),*) => {$(

@@ -210,7 +210,8 @@ pub(crate) fn repeated_keys(columns: &[Ident], key: &[Ident], rows: &[Vec<Bind>]
     let mut seen: HashMap<Vec<Vec<u8>>, usize> = HashMap::with_capacity(rows.len());
     let mut repeated = Vec::new();
     for (number, row) in rows.iter().enumerate() {
-        let parts: Option<Vec<Vec<u8>>> = places.iter().map(|place| row.get(*place).and_then(told_apart)).collect();
+        let parts: Option<Vec<Vec<u8>>> =
+            places.iter().map(|place| row.get(*place).and_then(|bind| told_apart(&bind.value))).collect();
         let Some(parts) = parts else { continue };
         match seen.entry(parts) {
             Entry::Occupied(first) => repeated.push((*first.get(), number)),
@@ -223,9 +224,9 @@ pub(crate) fn repeated_keys(columns: &[Ident], key: &[Ident], rows: &[Vec<Bind>]
 }
 
 /// What tells a value from others as a key; `None` for NULL. A number is the same however it is written.
-fn told_apart(bind: &Bind) -> Option<Vec<u8>> {
+pub(crate) fn told_apart(value: &Value) -> Option<Vec<u8>> {
     let number = |number: Decimal| format!("n{}", number.normalize()).into_bytes();
-    Some(match &bind.value {
+    Some(match value {
         Value::Null => return None,
         Value::Int(it) => number(Decimal::from(*it)),
         Value::UInt(it) => number(Decimal::from(*it)),
@@ -247,7 +248,7 @@ fn told_apart(bind: &Bind) -> Option<Vec<u8>> {
         Value::Array(items) => items
             .iter()
             .flat_map(|item| {
-                let part = told_apart(&Bind { value: item.clone(), sql_type: bind.sql_type }).unwrap_or_default();
+                let part = told_apart(item).unwrap_or_default();
                 [(part.len() as u64).to_be_bytes().to_vec(), part].concat()
             })
             .collect(),

@@ -9,3 +9,4 @@ mod returning;
 mod selects;
 mod streams;
 mod upserts;
+mod validation;
