@@ -48,7 +48,12 @@ impl SlowQuery {
             let message = "this database plans a statement for its values, and they are not kept; build the frame with typical values and call `explain` on it";
             return Err(Error::new(ErrorKind::Unsupported, "explain.values", message));
         }
-        let runner = Arc::new(Runner { core: Arc::clone(core), subject: db.runner.subject.clone(), transaction: None });
+        let runner = Arc::new(Runner {
+            core: Arc::clone(core),
+            subject: db.runner.subject.clone(),
+            transaction: None,
+            validators: db.runner.validators.clone(),
+        });
         let query = CompiledQuery::plan_of_kept(self.sql(), self.bind_types(), self.shared_tables(), dialect);
         let (flight, statement, care) = runner.admit(query, Care::of_generic_plan(dialect), None).await?;
         let sink: Box<dyn RowSink> = Box::new(RowsSink::new());

@@ -86,15 +86,15 @@ impl Runner {
 
     /// What a verb asks before it sends the first statement of a write: leaves out what may be left out, and checks the values. A refusal
     /// is told to the hooks.
-    pub(super) async fn admit(&self, write: &mut Write) -> Result<Verdict> {
-        let admitted = self.admitted(write).await;
+    pub(super) async fn under_rules(&self, write: &mut Write) -> Result<Verdict> {
+        let admitted = self.held_to_rules(write).await;
         match admitted {
             Ok(verdict) => Ok(verdict),
             Err(error) => Err(self.refused(&Plan::Write(write), error.at(write.location)).await),
         }
     }
 
-    async fn admitted(&self, write: &mut Write) -> Result<Verdict> {
+    async fn held_to_rules(&self, write: &mut Write) -> Result<Verdict> {
         let Ok(table) = write.table.clone() else { return Ok(Verdict::Passed) };
         let validators = self.validators_of(&table);
         // What is wrong with the write by itself is said first.

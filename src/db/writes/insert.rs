@@ -37,7 +37,7 @@ pub(super) async fn run(
     let mistakes = check_write(&write);
     let runner = Runner::of(Some(&write.origin.clone()))?;
     let Source::Rows { rows, .. } = source else {
-        runner.admit(&mut write).await?;
+        runner.under_rules(&mut write).await?;
         let (sink, affected) = run_into(&runner, &write, sink()).await?;
         return Ok((vec![sink], affected));
     };
@@ -45,7 +45,7 @@ pub(super) async fn run(
         return Ok((Vec::new(), 0));
     }
     if mistakes.is_empty() {
-        if runner.admit(&mut write).await? == Verdict::NeedsRows {
+        if runner.under_rules(&mut write).await? == Verdict::NeedsRows {
             settle_keys(&runner, &mut write).await?;
             return ruled_upsert(&runner, write, progress, sink).await;
         }

@@ -23,7 +23,7 @@ impl Merge {
         runner.strip_merge(&mut self)?;
         let mut writes = self.into_writes()?;
         for write in &mut writes {
-            runner.admit(write).await?;
+            runner.under_rules(write).await?;
         }
         if let ([only], None) = (writes.as_slice(), most) {
             return run_on(&runner, only).await;

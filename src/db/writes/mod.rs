@@ -31,7 +31,7 @@ use crate::statement::HandleKind;
 /// Runs an update or a delete.
 async fn run(origin: &Origin, mut write: Write) -> Result<u64> {
     let runner = Runner::of(Some(origin))?;
-    match runner.admit(&mut write).await? {
+    match runner.under_rules(&mut write).await? {
         Verdict::Passed => run_on(&runner, &write).await,
         Verdict::NeedsRows => Ok(steps::run(&runner, &write, &count, true).await?.1),
     }

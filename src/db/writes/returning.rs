@@ -80,7 +80,7 @@ async fn run(mut write: Write, sink: MakeSink<'_>) -> Result<Vec<Box<dyn RowSink
         return Ok(insert::run(write, None, sink).await?.0);
     }
     let runner = Runner::of(Some(&write.origin.clone()))?;
-    let ruled = runner.admit(&mut write).await? == Verdict::NeedsRows;
+    let ruled = runner.under_rules(&mut write).await? == Verdict::NeedsRows;
     let emulated = matches!(write.kind, WriteKind::Update { .. })
         && runner.core.server.dialect.is_mysql_family()
         && check_write(&write).is_empty();

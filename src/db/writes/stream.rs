@@ -128,7 +128,7 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
         }
         part.rules.rows_before = seen;
         seen += rows_of(&part) as u64;
-        if let Err(error) = runner.admit(&mut part).await {
+        if let Err(error) = runner.under_rules(&mut part).await {
             break Err(error);
         }
         if let Err(error) = settle_keys(&runner, &mut part).await {
