@@ -1,6 +1,7 @@
 //! A hook of one's own: it sees every statement before and after, and may refuse.
 //!
 //! This one lets everybody but the payroll service read people and nothing else, and counts the rows of each kind of statement.
+//! At the end it is run through the check of hooks.
 //!
 //! ```text
 //! cargo run --example custom_hook
@@ -10,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use portcullis::testing::HookCheck;
 use portcullis::{
     Database, Error, Hook, Outcome, OutcomeKind, QueryContext, Result, StatementKind, Subject, col, using,
 };
@@ -57,6 +59,8 @@ async fn main() -> Result<()> {
         println!("refused: {}", frame.collect().await.expect_err("salaries are closed to reports"));
     }
 
+    // What it will meet in a service, and whether it stands it.
+    println!("{}", HookCheck::new().subject(Subject::new("payroll")).run(|_| PeopleOnly::default()).await?);
     for (statement, rows) in &*hook.rows.lock().unwrap_or_else(PoisonError::into_inner) {
         println!("{rows} rows from {statement}");
     }

@@ -35,6 +35,8 @@ mod conn;
 mod db;
 
 pub mod danger;
+#[cfg(feature = "sqlite")]
+pub mod testing;
 
 #[cfg(feature = "redis")]
 pub use crate::conn::RedisLimits;

@@ -115,6 +115,11 @@ impl<H: Hook> Hook for Arc<H> {
     }
 }
 
+/// Compiles the examples of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/hooks.md")]
+struct Guide;
+
 /// Keeps every event of the test process switched on. A place that is first reached while no thread listens would be remembered
 /// as switched off, and a test that listens on its own thread at that moment would hear nothing.
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod examples;
 mod public_types;
 mod faults;
 mod functions;
+mod hook_check;
 mod hooks;
 mod properties;
 mod rates;

@@ -22,6 +22,8 @@ const STAGES: &[&[&str]] = &[
     &["hook"],
     &["conn"],
     &["db"],
+    // Checks of hooks, for those who write them.
+    &["testing"],
 ];
 
 /// Modules that stand outside the order: the crate's front, the names of the opt-outs, which belong to many stages, and the auditor's
