@@ -72,12 +72,12 @@ pub use crate::hook::{RateLimitBuilder, SharedLimits, WhenLost};
 pub use crate::ident::Ident;
 pub use crate::query::{
     AlterTable, ByName, Changes, ColumnDefinition, ConflictTarget, CreateIndex, CreateTable, CreateTableAs,
-    DeclaredColumn, DeclaredTable, Delete, DropIndex, DropTable, Elements, ForeignKey, Frame, GroupKeys, GroupedFrame,
-    GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys, IntoTable,
-    IntoValidator, JoinOn, Merge, OnConflict, PivotedFrame, Projections, RawSql, Recursive, ReferentialAction,
-    Returning, RowValues, Rules, SetMember, Stripped, TableName, Truncate, UniqueKey, Update, Validator, column, cube,
-    elements, exists, foreign_key, grouping_sets, in_schema, incoming, not_exists, on, recursive, rollup, rules,
-    scalar, table, unique_key, using, values,
+    DeclaredColumn, DeclaredTable, Delete, DeleteByKeys, DropIndex, DropTable, Elements, ForeignKey, Frame, GroupKeys,
+    GroupedFrame, GroupingSets, Insert, IntoColumns, IntoElements, IntoJoinOn, IntoNames, IntoRow, IntoSortKeys,
+    IntoTable, IntoValidator, JoinOn, Merge, OnConflict, PivotedFrame, Projections, RawSql, Recursive,
+    ReferentialAction, Returning, RowValues, Rules, SetMember, Stripped, TableName, Truncate, UniqueKey, Update,
+    UpdateByKeys, Validator, column, cube, elements, exists, foreign_key, grouping_sets, in_schema, incoming,
+    not_exists, on, recursive, rollup, rules, scalar, table, unique_key, using, values,
 };
 pub use crate::row::{ColumnIndex, Row, Rows, Shown};
 pub use crate::schema::{ColumnSchema, KeySchema, Schema, TableSchema};

@@ -84,13 +84,21 @@ impl Runner {
         self.validators.of(table)
     }
 
+    fn has_rules_for(&self, write: &Write) -> bool {
+        let Ok(table) = &write.table else { return false };
+        (!self.validators.0.is_empty() || table.rules.is_some()) && !self.validators_of(table).is_empty()
+    }
+
     /// What a verb asks before it sends the first statement of a write: leaves out what may be left out, and checks the values. A refusal
     /// is told to the hooks.
     pub(super) async fn under_rules(&self, write: &mut Write) -> Result<Verdict> {
-        let admitted = self.held_to_rules(write).await;
-        match admitted {
+        if !self.has_rules_for(write) {
+            return Ok(Verdict::Passed);
+        }
+        // In boxes, so that what waits for a statement stays small on its stack.
+        match Box::pin(self.held_to_rules(write)).await {
             Ok(verdict) => Ok(verdict),
-            Err(error) => Err(self.refused(&Plan::Write(write), error.at(write.location)).await),
+            Err(error) => Err(Box::pin(self.refused(&Plan::Write(write), error.at(write.location))).await),
         }
     }
 
@@ -130,10 +138,18 @@ impl Runner {
 
     /// The place that no write goes past: its values, unless they were checked as part of a larger one.
     pub(super) async fn check_write(&self, plan: &Plan<'_>) -> Result<()> {
-        let Plan::Write(write) = plan else { return Ok(()) };
+        match plan {
+            Plan::Write(write) if !write.rules.checked && self.has_rules_for(write) => {
+                Box::pin(self.check_ruled(write)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn check_ruled(&self, write: &Write) -> Result<()> {
         let Ok(table) = &write.table else { return Ok(()) };
         let validators = self.validators_of(table);
-        if validators.is_empty() || write.rules.checked || !check_write(write).is_empty() {
+        if !check_write(write).is_empty() {
             return Ok(());
         }
         if self.check_values(write, table, &validators).await? == Verdict::NeedsRows {
@@ -150,7 +166,9 @@ impl Runner {
     pub(super) fn check_assigned(&self, plan: &Plan<'_>, tables: &[TableAccess]) -> Result<()> {
         let Plan::Write(write) = plan else { return Ok(()) };
         let Ok(table) = &write.table else { return Ok(()) };
-        let validators = self.validators_of(table);
-        if validators.is_empty() { Ok(()) } else { check_columns(write, &validators, tables) }
+        if !self.has_rules_for(write) {
+            return Ok(());
+        }
+        check_columns(write, &self.validators_of(table), tables)
     }
 }

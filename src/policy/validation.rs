@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Error, ErrorKind, Result, Violations};
+use crate::error::{Error, ErrorKind, Result, Violation, Violations};
 use crate::expr::{Expr, Kind};
 use crate::ident::Ident;
 use crate::query::{
@@ -49,7 +49,8 @@ fn given(expr: &Expr) -> Given<'_> {
 /// [`ErrorKind::Validation`] with all violations; [`ErrorKind::Policy`] where a value is needed and there is none.
 pub(crate) fn check_values(write: &Write, validators: &[&Validator], table: &TableSchema) -> Result<Verdict> {
     let write = &*write.with_version();
-    let mut check = Checking { table, violations: Violations::default(), refused: Vec::new(), needs_rows: false };
+    let mut check =
+        Checking { table, row: None, violations: Violations::default(), refused: Vec::new(), needs_rows: false };
     for validator in validators {
         check.names_columns(validator)?;
         match &write.kind {
@@ -92,8 +93,37 @@ pub(crate) fn check_values(write: &Write, validators: &[&Validator], table: &Tab
     check.verdict()
 }
 
+/// Checks an update that gives each row values of its own, beside what `common` sets in all of them.
+///
+/// # Errors
+///
+/// As [`check_values`].
+pub(crate) fn check_rows(
+    common: &[(Ident, Expr)],
+    rows: &[Vec<(&Ident, &Value)>],
+    validators: &[&Validator],
+    table: &TableSchema,
+) -> Result<Verdict> {
+    let mut check =
+        Checking { table, row: None, violations: Violations::default(), refused: Vec::new(), needs_rows: false };
+    for validator in validators {
+        check.names_columns(validator)?;
+    }
+    for (number, row) in rows.iter().enumerate() {
+        check.row = Some(number as u64 + 1);
+        let values = row.iter().map(|(name, value)| (*name, Given::Value(value)));
+        let row: Vec<_> = values.chain(common.iter().map(|(name, value)| (name, given(value)))).collect();
+        for validator in validators {
+            check.assigned(validator, &row, true);
+        }
+    }
+    check.verdict()
+}
+
 struct Checking<'t> {
     table: &'t TableSchema,
+    /// The row that is looked at, where an update gives each row values of its own.
+    row: Option<u64>,
     violations: Violations,
     refused: Vec<Error>,
     needs_rows: bool,
@@ -269,50 +299,50 @@ impl Checking<'_> {
                 broken.push(required_column(None, name.as_str()));
             }
         }
-        self.violations.add_row(broken);
-        self.set_values(validator, given);
+        self.set_values(validator, given, &mut broken);
         for check in &validator.checks {
             let CheckKind::Incoming(holds) = &check.kind else {
                 if matches!(check.kind, CheckKind::Change(_)) && touches(check, given) {
-                    self.refused.push(self.no_rows_of_frame(check));
+                    self.refuse(self.no_rows_of_frame(check));
                 }
                 continue;
             };
-            self.over_values(check, given, &**holds, false);
+            self.over_values(check, given, &**holds, false, &mut broken);
         }
+        self.violations.add_row(broken);
     }
 
     /// What an update sets.
     fn assigned(&mut self, validator: &Validator, given: &[(&Ident, Given<'_>)], can_read: bool) {
-        self.set_values(validator, given);
+        let mut broken = Vec::new();
+        self.set_values(validator, given, &mut broken);
         for check in validator.checks.iter().filter(|check| touches(check, given)) {
             match &check.kind {
-                CheckKind::Incoming(holds) => self.over_values(check, given, &**holds, true),
+                CheckKind::Incoming(holds) => self.over_values(check, given, &**holds, true, &mut broken),
                 CheckKind::Change(_) => {
                     let unseen = given
                         .iter()
                         .find(|(name, given)| check.columns.contains(name) && !matches!(given, Given::Value(_)));
                     match unseen {
-                        Some((name, _)) => self.refused.push(self.no_value(name)),
-                        None if !can_read => self.refused.push(self.no_rows_of_frame(check)),
+                        Some((name, _)) => self.refuse(self.no_value(name)),
+                        None if !can_read => self.refuse(self.no_rows_of_frame(check)),
                         None => self.needs_rows = true,
                     }
                 }
                 CheckKind::Delete(_) => {}
             }
         }
+        self.violations.add_row(broken);
     }
 
-    fn set_values(&mut self, validator: &Validator, given: &[(&Ident, Given<'_>)]) {
-        let mut broken = Vec::new();
+    fn set_values(&mut self, validator: &Validator, given: &[(&Ident, Given<'_>)], broken: &mut Vec<Violation>) {
         for (name, rules) in &validator.columns {
             match given.iter().find(|(column, _)| *column == name) {
-                Some((_, Given::Value(value))) => rules.check(None, name.as_str(), value, &mut broken),
-                Some(_) if !rules.trusts_expressions && !rules.is_empty() => self.refused.push(self.no_value(name)),
+                Some((_, Given::Value(value))) => rules.check(self.row, name.as_str(), value, broken),
+                Some(_) if !rules.trusts_expressions && !rules.is_empty() => self.refuse(self.no_value(name)),
                 _ => {}
             }
         }
-        self.violations.add_row(broken);
     }
 
     fn over_values(
@@ -321,24 +351,32 @@ impl Checking<'_> {
         given: &[(&Ident, Given<'_>)],
         holds: &(dyn Fn(&RowValues<'_>) -> bool + Send + Sync),
         all: bool,
+        broken: &mut Vec<Violation>,
     ) {
         let mut values = Vec::with_capacity(check.columns.len());
         for name in &check.columns {
             match given.iter().find(|(column, _)| *column == name) {
                 Some((_, Given::Value(value))) => values.push((name.as_str(), *value)),
                 Some(_) => {
-                    self.refused.push(self.no_value(name));
+                    self.refuse(self.no_value(name));
                     return;
                 }
                 None if all => {
-                    self.refused.push(self.partial(check, name));
+                    self.refuse(self.partial(check, name));
                     return;
                 }
                 None => {}
             }
         }
         if !holds(&RowValues::new(values)) {
-            self.violations.add_row(vec![check.violation(None)]);
+            broken.push(check.violation(self.row));
+        }
+    }
+
+    /// Many rows may be refused for one reason.
+    fn refuse(&mut self, error: Error) {
+        if !self.refused.iter().any(|known| known.to_string() == error.to_string()) {
+            self.refused.push(error);
         }
     }
 
@@ -572,7 +610,7 @@ pub(crate) fn check_change(
     given: &[(&str, &Value)],
     before: Option<&[(&str, &Value)]>,
     row: Option<u64>,
-) -> Vec<crate::error::Violation> {
+) -> Vec<Violation> {
     let new = RowValues::new(given.to_vec());
     let old = before.map(|before| RowValues::new(before.to_vec()));
     let mut broken = Vec::new();
@@ -590,7 +628,7 @@ pub(crate) fn check_change(
 }
 
 /// A row that a delete removes.
-pub(crate) fn check_delete(validator: &Validator, before: &[(&str, &Value)]) -> Vec<crate::error::Violation> {
+pub(crate) fn check_delete(validator: &Validator, before: &[(&str, &Value)]) -> Vec<Violation> {
     let old = RowValues::new(before.to_vec());
     let mut broken = Vec::new();
     for check in &validator.checks {

@@ -65,8 +65,8 @@ pub use subquery::{exists, not_exists, scalar};
 pub(crate) use values::ValueRows;
 pub use values::values;
 pub use write::{
-    Changes, ConflictTarget, Delete, Insert, IntoRow, Merge, OnConflict, Returning, UniqueKey, Update, incoming,
-    unique_key,
+    Changes, ConflictTarget, Delete, DeleteByKeys, Insert, IntoRow, Merge, OnConflict, Returning, UniqueKey, Update,
+    UpdateByKeys, incoming, unique_key,
 };
 pub(crate) use write::{
     CopyType, GivenRow, Joined, Progress, Source, Target as ConflictKey, Upsert, Write, WriteKind, check_write,

@@ -272,3 +272,29 @@ fn transactions_keep_all_or_nothing() {
     );
     assert_eq!(text.lines().filter(|line| line.starts_with("moved")).count(), 1, "{text}");
 }
+
+#[test]
+fn crud_answers_with_violations_as_data() {
+    let text = output_of("crud", &[]);
+    in_order(
+        &text,
+        &[
+            r#"create: 200 [{"email":"ada@example.org","id":1,"name":"Ada""#,
+            r#",["id"]]"#,
+            "create: 422 {",
+            r#""column":"name","message":"must have at least 1 character","row":1,"rule":"length.min""#,
+            r#""rule":"pattern""#,
+            r#""bounds":{"exclusive":true,"max":150},"column":"age""#,
+            r#"create: 200 [{"email":null,"id":2"#,
+            r#"read:   200 {"email":"ada@example.org""#,
+            "update: 200 1",
+            "update: 409 the row has another version",
+            "update: 200 1",
+            r#"update: 422 {"more":0,"rows":1,"violations":[{"column":"state","message":"can't be opened again","rule":"state.closed"}]}"#,
+            "update: 403 `id` of `customers` may not be written",
+            "delete: 200 2",
+            "read:   404",
+        ],
+    );
+    assert!(!text.contains("nobody"), "{text}");
+}

@@ -47,7 +47,7 @@ pub(super) async fn run(
     if mistakes.is_empty() {
         if runner.under_rules(&mut write).await? == Verdict::NeedsRows {
             settle_keys(&runner, &mut write).await?;
-            return ruled_upsert(&runner, write, progress, sink).await;
+            return Box::pin(ruled_upsert(&runner, write, progress, sink)).await;
         }
         settle_keys(&runner, &mut write).await?;
     }

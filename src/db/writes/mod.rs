@@ -3,6 +3,7 @@
 mod copy;
 mod file;
 mod insert;
+mod keyed;
 mod merge;
 mod returning;
 mod ruled;
@@ -33,7 +34,7 @@ async fn run(origin: &Origin, mut write: Write) -> Result<u64> {
     let runner = Runner::of(Some(origin))?;
     match runner.under_rules(&mut write).await? {
         Verdict::Passed => run_on(&runner, &write).await,
-        Verdict::NeedsRows => Ok(steps::run(&runner, &write, &count, true).await?.1),
+        Verdict::NeedsRows => Ok(Box::pin(steps::run(&runner, &write, &count, true)).await?.1),
     }
 }
 
@@ -64,7 +65,7 @@ impl Insert {
     /// The mistakes of the insert (ragged rows, unknown or repeated columns, values of another type), a refusal of a hook, and
     /// what the database gives, such as [`ErrorKind::Constraint`](crate::ErrorKind::Constraint).
     pub async fn execute(self) -> Result<u64> {
-        let (_, affected) = insert::run(self.write, self.progress.as_ref(), &count).await?;
+        let (_, affected) = Box::pin(insert::run(self.write, self.progress.as_ref(), &count)).await?;
         Ok(affected)
     }
 }

@@ -77,7 +77,7 @@ impl Returning {
 
 async fn run(mut write: Write, sink: MakeSink<'_>) -> Result<Vec<Box<dyn RowSink>>> {
     if let WriteKind::Insert { .. } = &write.kind {
-        return Ok(insert::run(write, None, sink).await?.0);
+        return Ok(Box::pin(insert::run(write, None, sink)).await?.0);
     }
     let runner = Runner::of(Some(&write.origin.clone()))?;
     let ruled = runner.under_rules(&mut write).await? == Verdict::NeedsRows;
@@ -85,7 +85,7 @@ async fn run(mut write: Write, sink: MakeSink<'_>) -> Result<Vec<Box<dyn RowSink
         && runner.core.server.dialect.is_mysql_family()
         && check_write(&write).is_empty();
     if ruled || emulated {
-        return Ok(steps::run(&runner, &write, sink, ruled).await?.0);
+        return Ok(Box::pin(steps::run(&runner, &write, sink, ruled)).await?.0);
     }
     let (sink, _) = run_into(&runner, &write, sink()).await?;
     Ok(vec![sink])

@@ -39,6 +39,14 @@ impl Insert {
         Insert { write: Write::new(table, kind, origin.clone()), origin, progress: None }
     }
 
+    /// Rows for another write.
+    pub(super) fn of(write: &Write, origin: Origin) -> Insert {
+        let source = Source::Rows { rows: Vec::new(), loose: false, copy: None };
+        let kind = WriteKind::Insert { columns: Vec::new(), source, upsert: None };
+        let write = Write { kind, mistakes: Vec::new(), ..write.clone() };
+        Insert { write, origin, progress: None }
+    }
+
     /// The columns that the rows give values for, in their order.
     pub fn columns(mut self, names: impl IntoNames) -> Insert {
         let names = names.into_names();

@@ -4,6 +4,7 @@ mod check;
 mod copy;
 mod delete;
 mod insert;
+mod keyed;
 mod merge;
 mod record;
 mod returning;
@@ -21,6 +22,7 @@ pub(crate) use copy::CopyType;
 pub use delete::Delete;
 pub use insert::Insert;
 pub(crate) use insert::Progress;
+pub use keyed::{DeleteByKeys, UpdateByKeys};
 pub use merge::Merge;
 pub use returning::Returning;
 pub use row::IntoRow;
@@ -223,7 +225,7 @@ macro_rules! strips {
     )*};
 }
 
-strips!(Insert, Update, Merge);
+strips!(Insert, Update, Merge, UpdateByKeys);
 
 macro_rules! write_debug {
     ($($write:ident),*) => {$(
@@ -236,7 +238,7 @@ macro_rules! write_debug {
     )*};
 }
 
-write_debug!(Insert, Update, Delete, Merge, Returning);
+write_debug!(Insert, Update, Delete, Merge, Returning, UpdateByKeys, DeleteByKeys);
 
 impl Write {
     fn show(&self, kind: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod joined;
+mod keyed;
 mod merging;
 mod records;
 mod reports;
