@@ -1,9 +1,12 @@
 //! The examples run, and say what their headers promise.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use portcullis::{Dialect, all, col, count, max, sum, using};
 use serde_json::Value as Json;
@@ -68,7 +71,8 @@ fn in_order(text: &str, parts: &[&str]) {
 fn every_example_has_a_test_and_a_header_and_is_short() {
     let tested = include_str!("examples.rs");
     for name in programs().keys() {
-        assert!(tested.contains(&format!("output_of(\"{name}\"")), "no test runs {name}");
+        let runs = ["output_of", "Served::start"].map(|run| tested.contains(&format!("{run}(\"{name}\"")));
+        assert!(runs.contains(&true), "no test runs {name}");
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
         let file = examples.join(name).with_extension("rs");
         let text =
@@ -76,7 +80,7 @@ fn every_example_has_a_test_and_a_header_and_is_short() {
         let text = text.unwrap();
         let run = ["", "--release "].map(|release| format!("//! cargo run {release}--example {name}"));
         assert!(run.iter().any(|run| text.contains(run)), "{name} does not say how to run it");
-        let most = if name == "quickstart" { 160 } else { 100 };
+        let most = if ["quickstart", "web_service"].contains(&name.as_str()) { 160 } else { 100 };
         assert!(text.lines().count() <= most, "{name} is too long");
     }
 }
@@ -213,6 +217,123 @@ fn services_limit_each_subject_apart() {
             "bob sees a revenue of 200",
         ],
     );
+}
+
+/// An example that serves until it is told to stop.
+struct Served {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+    port: u16,
+}
+
+/// Status, `Retry-After` if there is one, and the body.
+type Answer = (u16, Option<u64>, Json);
+
+impl Served {
+    fn start(name: &str, arguments: &[&str]) -> Served {
+        let mut child =
+            Command::new(&programs()[name]).args(arguments).stdout(Stdio::piped()).spawn().expect("the example runs");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("a line").unwrap();
+        let port = first.strip_prefix("listening on http://127.0.0.1:").expect("its address").parse().unwrap();
+        Served { child, lines, port }
+    }
+
+    fn ask(&self, method: &str, path: &str, token: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let wait = head.lines().find_map(|line| line.strip_prefix("retry-after: ")?.parse().ok());
+        (status, wait, serde_json::from_str(body).unwrap_or(Json::Null))
+    }
+
+    /// As Control-C does; what it says until its end.
+    fn stop(mut self) -> Vec<String> {
+        let told = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        let rest = self.lines.by_ref().map(|line| line.unwrap()).collect();
+        assert!(self.child.wait().unwrap().success());
+        rest
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+#[test]
+fn web_service_answers_for_each_caller_and_leaves_a_trail_that_the_tool_makes_a_page_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("logs");
+    std::fs::create_dir(&place).unwrap();
+    let trail = place.join("audit.jsonl");
+    let service = Served::start("web_service", &[trail.to_str().unwrap(), "0"]);
+    let status = |method, path, token, body| service.ask(method, path, token, body).0;
+    assert_eq!(status("GET", "/revenue", "no-token", ""), 401);
+    assert_eq!(status("POST", "/orders/1", "ada-token", "4711000"), 201);
+    let (taken, _, body) = service.ask("POST", "/orders/1", "ada-token", "4711000");
+    assert_eq!((taken, body["error"].as_str()), (409, Some("constraint.unique")));
+    let (refused, _, body) = service.ask("POST", "/orders/2", "ada-token", "0");
+    assert_eq!((refused, body["error"].as_str()), (422, Some("validation.failed")), "{body}");
+    assert!(body["violations"].to_string().contains("total"), "{body}");
+    let (closed, _, body) = service.ask("POST", "/orders/3", "bob-token", "5");
+    assert_eq!((closed, body["message"].as_str()), (403, Some("only clerks write")));
+
+    // Three reads in three seconds, for each apart; the fourth waits as long as it is told.
+    assert_eq!(status("GET", "/orders/77", "bob-token", ""), 404);
+    let order = service.ask("GET", "/orders/1", "bob-token", "");
+    assert_eq!(order, (200, None, serde_json::json!({ "id": 1, "total": 4_711_000 })));
+    assert_eq!(status("GET", "/revenue", "bob-token", ""), 200);
+    // One comes back each second, so a slow machine may get another one in between.
+    let mut answers = (0..100).map(|_| service.ask("GET", "/revenue", "bob-token", ""));
+    let (_, wait, body) = answers.find(|answer| answer.0 == 429).expect("too many");
+    assert_eq!(body["error"].as_str(), Some("rate.limited"));
+    let wait = wait.expect("Retry-After");
+    assert_eq!(wait, 1, "a third of three seconds, rounded up");
+    assert_eq!(status("GET", "/revenue", "ada-token", ""), 200, "another caller is not held up");
+    std::thread::sleep(Duration::from_secs(wait));
+    assert_eq!(
+        service.ask("GET", "/revenue", "bob-token", ""),
+        (200, None, serde_json::json!({ "revenue": 4_711_000 }))
+    );
+
+    // Without its trail it serves nobody.
+    let away = folder.path().join("away");
+    std::fs::rename(&place, &away).unwrap();
+    let (unavailable, _, body) = service.ask("POST", "/orders/4", "ada-token", "7");
+    assert_eq!((unavailable, body["error"].as_str()), (503, Some("audit.missing_file")));
+    std::fs::rename(&away, &place).unwrap();
+    assert_eq!(status("POST", "/orders/4", "ada-token", "7"), 201);
+    assert_eq!(service.stop(), ["stopped"]);
+
+    let text = std::fs::read_to_string(&trail).unwrap();
+    assert!(!text.contains("4711000") && text.contains(r#""outcome":"throttled""#), "{text}");
+    #[cfg(feature = "cli")]
+    {
+        let tool = |arguments: &[&str]| {
+            let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let (trail, page) = (trail.to_str().unwrap(), folder.path().join("report.html"));
+        assert!(tool(&["audit", "verify", trail]).contains("whole"), "{}", tool(&["audit", "verify", trail]));
+        tool(&["audit", "report", trail, "-o", page.to_str().unwrap()]);
+        let page = std::fs::read_to_string(page).unwrap();
+        for told in ["ada", "bob", "orders", "throttled", "denied"] {
+            assert!(page.contains(told), "{told} is missing in the page");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Sinks beside the file: a channel, several at once, and what of a context map they hold.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -206,4 +207,65 @@ async fn context_is_hidden_by_name_pattern_and_tag() {
     }
     assert!(text.contains(r#""city":"shown-1""#) && text.contains(r#""ticket":"shown-2""#), "{text}");
     assert_eq!(text.matches("[redacted]").count(), 4);
+}
+
+/// Keeps what `tracing` is told of the audit, while it is on.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>, Arc<AtomicBool>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Lines {
+    fn register_callsite(&self, _: &'static tracing::Metadata<'static>) -> tracing::subscriber::Interest {
+        tracing::subscriber::Interest::sometimes()
+    }
+
+    fn enabled(&self, about: &tracing::Metadata<'_>, _: tracing_subscriber::layer::Context<'_, S>) -> bool {
+        about.target() == "portcullis::audit" && !self.1.load(Ordering::SeqCst)
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        struct Message<'a>(&'a Mutex<Vec<String>>);
+        impl tracing::field::Visit for Message<'_> {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                assert_eq!(field.name(), "message");
+                self.0.lock().unwrap().push(format!("{value:?}"));
+            }
+        }
+        assert_eq!(*event.metadata().level(), tracing::Level::INFO);
+        event.record(&mut Message(&self.0));
+    }
+}
+
+#[tokio::test]
+async fn records_reach_tracing_as_one_chain_and_nothing_runs_while_no_subscriber_takes_them() {
+    crate::support::listen_always();
+    crate::support::each(async |test| {
+        test.execute_setup(&["CREATE TABLE t (id integer NOT NULL PRIMARY KEY)"]).await;
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), lines.clone());
+        let guard = tracing::subscriber::set_default(subscriber);
+        let db = Database::builder(test.dsn_rw().parse().unwrap()).pool_size(1).hook(AuditLayer::to_tracing());
+        let db = db.open_read_write().await.unwrap().acting_as(Subject::new("ada"));
+        let insert = async |id: i64| db.insert("t").columns(["id"]).row([id]).execute().await;
+        insert(1).await.unwrap();
+        lines.1.store(true, Ordering::SeqCst);
+        let error = insert(2).await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Audit, "audit.unavailable"));
+        lines.1.store(false, Ordering::SeqCst);
+        insert(3).await.unwrap();
+        assert_eq!(db.table("t").count().await.unwrap(), 2, "what was not recorded did not run");
+        drop(guard);
+        // Nor without a subscriber of one's own, where the event would go nowhere.
+        let nobody = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
+        assert_eq!(insert(4).await.unwrap_err().code(), "audit.unavailable");
+        drop(nobody);
+
+        let text = lines.0.lock().unwrap().iter().map(|line| format!("{line}\n")).collect::<String>();
+        assert!(text.contains(r#""phase":"gap""#) && text.contains(r#""refused_statements":1"#), "{text}");
+        assert!(text.contains(r#""subject":"ada""#) && text.matches(r#""operation":"INSERT""#).count() == 2, "{text}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &text).unwrap();
+        let report = AuditVerifier::new().verify_files([file.path()]).unwrap();
+        assert!(report.is_whole(), "{report}");
+    })
+    .await;
 }
