@@ -1,5 +1,7 @@
 //! Values: what is bound into a statement and what comes back in a row.
 
+pub(crate) mod packed;
+
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
@@ -7,6 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::types::SqlType;
+use packed::PackedColumn;
 
 /// One SQL value, bound or returned. `Debug` shows its type, never what it holds.
 #[derive(Clone, PartialEq)]
@@ -167,6 +170,15 @@ pub trait ToValue: sealed::Sealed {
     /// The value to bind.
     #[doc(hidden)]
     fn to_value(self) -> Value;
+    /// Adds the value to those of a column.
+    #[doc(hidden)]
+    #[inline]
+    fn pack(self, column: &mut PackedColumn)
+    where
+        Self: Sized,
+    {
+        column.push(self.to_value());
+    }
 }
 
 pub(crate) mod sealed {
@@ -174,14 +186,21 @@ pub(crate) mod sealed {
 }
 
 macro_rules! to_value {
-    ($($rust:ty => $sql:expr, |$it:ident| $make:expr;)*) => {$(
+    ($($rust:ty => $sql:expr, |$it:ident| $make:expr $(, $text:ident)?;)*) => {$(
         impl sealed::Sealed for $rust {}
         impl ToValue for $rust {
             const SQL_TYPE: SqlType = $sql;
+            #[inline]
             fn to_value(self) -> Value {
                 let $it = self;
                 $make
             }
+            $(
+                #[inline]
+                fn pack(self, column: &mut PackedColumn) {
+                    column.push_text(self.$text());
+                }
+            )?
         }
         impl sealed::Sealed for Vec<$rust> {}
         impl ToValue for Vec<$rust> {
@@ -211,9 +230,9 @@ to_value! {
     f32 => SqlType::Float64, |it| Value::Float(it.into());
     f64 => SqlType::Float64, |it| Value::Float(it);
     Decimal => SqlType::Decimal(None), |it| Value::Decimal(it);
-    &str => SqlType::Text, |it| Value::Text(it.to_owned());
-    String => SqlType::Text, |it| Value::Text(it);
-    &String => SqlType::Text, |it| Value::Text(it.clone());
+    &str => SqlType::Text, |it| Value::Text(it.to_owned()), as_ref;
+    String => SqlType::Text, |it| Value::Text(it), as_str;
+    &String => SqlType::Text, |it| Value::Text(it.clone()), as_str;
     Vec<u8> => SqlType::Bytes, |it| Value::Bytes(it);
     &[u8] => SqlType::Bytes, |it| Value::Bytes(it.to_vec());
     NaiveDate => SqlType::Date, |it| Value::Date(it);
@@ -270,5 +289,13 @@ impl<T: ToValue> ToValue for Option<T> {
     const SQL_TYPE: SqlType = T::SQL_TYPE;
     fn to_value(self) -> Value {
         self.map_or(Value::Null, ToValue::to_value)
+    }
+
+    #[inline]
+    fn pack(self, column: &mut PackedColumn) {
+        match self {
+            Some(it) => it.pack(column),
+            None => column.push_null(),
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::expr::Values;
 use crate::ident::Ident;
 use crate::policy::GuardedPlan;
-use crate::query::CopyType;
+use crate::query::Way;
 use crate::schema::{Body, Facts, InsertRows, Output, Provenance, Returned};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
@@ -71,8 +71,8 @@ pub(crate) struct Shape {
     locks: bool,
     /// The database must prepare the text for each run.
     once: bool,
-    /// The binds are rows that follow the text, as values of these types.
-    copy: Option<Arc<[CopyType]>>,
+    /// How the rows go that it writes, where they are not among its binds.
+    way: Way,
 }
 
 /// A shape, and how the values of its next plan are bound.
@@ -163,9 +163,9 @@ impl CompiledQuery {
         self.shape.locks
     }
 
-    /// The types as which the binds follow the text as rows, where they do.
-    pub(crate) fn copy(&self) -> Option<&Arc<[CopyType]>> {
-        self.shape.copy.as_ref()
+    /// How the rows go that it writes; they are not among its binds, unless they are plain values.
+    pub(crate) fn way(&self) -> &Way {
+        &self.shape.way
     }
 
     /// True when the database must prepare the text for each run.
@@ -225,7 +225,7 @@ impl CompiledQuery {
             bind_types: types.into(),
             locks: false,
             once: true,
-            copy: None,
+            way: Way::Values,
         };
         let binds = types.iter().map(|sql_type| Bind { value: Value::Null, sql_type: *sql_type }).collect();
         CompiledQuery { shape: Arc::new(shape), binds, max_affected: None, origins: None }
@@ -291,7 +291,7 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
             let block = folder.inserted(insert.scan)?;
             let source = match &insert.rows {
-                InsertRows::Binds { .. } => None,
+                InsertRows::Binds { .. } | InsertRows::Packed { .. } => None,
                 InsertRows::Query { root, output } => Some(folder.query(root, &Output::Columns(output.clone()))?),
             };
             Lowering::new(target, folder, binds).insert(insert, &block, source.as_ref())?
@@ -331,16 +331,18 @@ fn finish(
     columns: Option<Arc<[ResultColumn]>>,
     max_affected: Option<u64>,
 ) -> Result<CompiledQuery> {
-    let Rendered { sql, binds, origins, skip, once, literals, copy } = rendered;
-    // Rows that follow the text have no placeholders in it.
-    let placeholders = if copy.is_some() { 0 } else { binds.len() };
+    let Rendered { sql, binds, origins, skip, once, literals, beside } = rendered;
+    let placeholders = beside.as_ref().map_or(binds.len(), |beside| beside.placeholders);
     if facts.kind.is_ddl() {
         verify::verify_written(&sql, target.dialect, placeholders, &skip, &literals)?;
     } else {
         verify::verify(&sql, target.dialect, placeholders, &skip)?;
     }
     let shown = (!literals.is_empty()).then(|| without_values(&sql, &literals));
-    let told = copy.as_ref().map_or(binds.len(), |types| types.len());
+    let (bind_types, way) = match beside {
+        Some(beside) => (beside.types, beside.way),
+        None => (binds.iter().map(|bind| bind.sql_type).collect(), Way::Values),
+    };
     let shape = Shape {
         fingerprint: fingerprint(shown.as_deref().unwrap_or(&sql)),
         sql: sql.into(),
@@ -349,9 +351,9 @@ fn finish(
         kind: facts.kind,
         locks: facts.lock.is_some(),
         once,
-        copy,
+        way,
         tables: facts.tables.into(),
-        bind_types: binds.iter().take(told).map(|bind| bind.sql_type).collect(),
+        bind_types,
     };
     Ok(CompiledQuery { shape: Arc::new(shape), binds, max_affected, origins })
 }

@@ -20,7 +20,9 @@ use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hook::{Entered, Guards, Outcome, OutcomeKind, PoolView, QueryContext, Sessions};
 use crate::policy::raw_select::check_read_only;
+use crate::query::Way;
 use crate::statement::{HandleKind, StatementKind, TableAccess};
+use crate::value::packed::PackedPart;
 
 /// How much longer than the server the client waits before it gives up by itself.
 const GRACE: Duration = Duration::from_millis(500);
@@ -153,15 +155,16 @@ impl Runner {
             counted: plan.counted(self.core.server.dialect),
             generic_plan: false,
         };
-        self.admit(query, care, plan.most_rows()).await
+        self.admit(query, care, plan.most_rows(), plan.packed_rows()).await
     }
 
-    /// Asks the hooks about a compiled statement and takes a session.
+    /// Asks the hooks about a compiled statement and takes a session. `rows` are those that it writes, where they are packed.
     pub(super) async fn admit(
         self: &Arc<Self>,
         query: CompiledQuery,
         care: Care,
         most_rows: Option<u64>,
+        rows: Option<PackedPart>,
     ) -> Result<(InFlight, Statement, Care)> {
         let mut flight = self.flight();
         if !self.core.hooks.is_empty() {
@@ -177,9 +180,14 @@ impl Runner {
         let flight = flight.ask().await?;
         let columns = query.columns().cloned();
         let cached = !query.once() && !matches!(query.kind(), StatementKind::Raw | StatementKind::Explain);
-        let (sql, copy) = (Arc::clone(query.sql()), query.copy().cloned());
-        let statement =
-            Statement { sql, columns, cached, copy, binds: query.into_binds(), generic_plan: care.generic_plan };
+        let sql = Arc::clone(query.sql());
+        let (rows, copy) = match query.way() {
+            Way::Values => (None, None),
+            Way::Packed => (rows, None),
+            Way::Copy(types) => (rows, Some(Arc::clone(types))),
+        };
+        let binds = query.into_binds();
+        let statement = Statement { sql, columns, cached, rows, copy, binds, generic_plan: care.generic_plan };
         let flight = flight.take_session(self.transaction.as_deref()).await?;
         Ok((flight, statement, care))
     }

@@ -55,7 +55,7 @@ impl SlowQuery {
             validators: db.runner.validators.clone(),
         });
         let query = CompiledQuery::plan_of_kept(self.sql(), self.bind_types(), self.shared_tables(), dialect);
-        let (flight, statement, care) = runner.admit(query, Care::of_generic_plan(dialect), None).await?;
+        let (flight, statement, care) = runner.admit(query, Care::of_generic_plan(dialect), None, None).await?;
         let sink: Box<dyn RowSink> = Box::new(RowsSink::new());
         let (sink, _) = flight.run(&statement, care, sink).await?;
         Ok(lines_of(&take_back::<RowsSink>(sink)?.into_rows()))

@@ -7,6 +7,7 @@ mod builder;
 pub(crate) mod driver;
 mod pool;
 mod prepare;
+mod many;
 mod shapes;
 mod execute;
 mod catalog;

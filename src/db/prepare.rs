@@ -13,6 +13,7 @@ use crate::schema::{
 };
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 use crate::token::{Segment, begins_transaction, controls_transaction, named_parameters};
+use crate::value::packed::PackedPart;
 
 /// A plan of any kind.
 #[derive(Clone, Copy)]
@@ -56,6 +57,16 @@ impl Plan<'_> {
         match self {
             Plan::Write(write) => write.max_affected,
             Plan::Frame(_) | Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) | Plan::Ddl(_) => None,
+        }
+    }
+
+    /// The rows of an insert, where they are packed.
+    pub(super) fn packed_rows(&self) -> Option<PackedPart> {
+        match self {
+            Plan::Write(Write { kind: WriteKind::Insert { source: Source::Rows { rows, .. }, .. }, .. }) => {
+                rows.packed().cloned()
+            }
+            _ => None,
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::handle::Core;
+use super::many::{Batch, LastBatch};
 use super::prepare::{Plan, compile_plan};
 use crate::compile::{CompiledQuery, MAX_LISTED, Reusable, Target};
 use crate::dialect::Dialect;
@@ -48,6 +49,7 @@ pub(super) struct Shapes {
     /// The number of what is known of the tables.
     tables: AtomicU64,
     unshaped: AtomicU64,
+    last_batch: LastBatch,
 }
 
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl Shapes {
             seed: RandomState::new().hash_one(0),
             tables: AtomicU64::new(0),
             unshaped: AtomicU64::new(0),
+            last_batch: LastBatch::default(),
         }
     }
 
@@ -213,6 +216,11 @@ impl Core {
         // The guard's answer is that for the first plan of a shape, so all that it depends on must be the key's or the handle's.
         let Policy { ddl: _ } = self.policy;
         let anew = || compile_plan(plan, &self.schema(), &self.policy, kind, self.target());
+        // The number first, as for shapes.
+        let tables = self.shapes.tables.load(Ordering::SeqCst);
+        if let Some(batch) = Batch::of(plan, kind, tables) {
+            return self.shapes.last_batch.compile(batch, anew);
+        }
         self.shapes.compile(plan, kind, self.target(), anew)
     }
 }

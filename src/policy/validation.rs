@@ -56,7 +56,7 @@ pub(crate) fn check_values(write: &Write, validators: &[&Validator], table: &Tab
         match &write.kind {
             WriteKind::Insert { columns, source: Source::Rows { rows, loose, .. }, upsert } => {
                 let updating = upsert.as_ref().filter(|upsert| !upsert.nothing);
-                check.rows(validator, columns, rows, *loose, write.rules.rows_before, updating);
+                check.rows(validator, columns, &rows.to_listed(), *loose, write.rules.rows_before, updating);
             }
             WriteKind::Insert { columns, source: Source::Frame { frame, .. }, upsert } => {
                 let list = match &frame.relation.verb {
@@ -511,9 +511,9 @@ pub(crate) fn strip(write: &mut Write, validators: &[&Validator]) -> Result<Vec<
                 let left = upsert.as_mut().filter(|upsert| !upsert.nothing).is_none_or(|upsert| set(&mut upsert.set));
                 // A ragged row is refused as such.
                 let stays: Vec<bool> = columns.iter().map(may).collect();
-                if rows.iter().all(|row| row.len() == stays.len()) && stays.contains(&false) {
+                if rows.ragged(stays.len()).is_none() && stays.contains(&false) {
                     let kept = |place: usize| stays.get(place).copied().unwrap_or(true);
-                    for row in rows {
+                    for row in rows.listed() {
                         let mut place = 0;
                         row.retain(|_| {
                             place += 1;

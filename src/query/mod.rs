@@ -69,8 +69,8 @@ pub use write::{
     UpdateByKeys, incoming, unique_key,
 };
 pub(crate) use write::{
-    CopyType, GivenRow, Joined, Progress, Source, Target as ConflictKey, Upsert, Write, WriteKind, check_write,
-    repeated_keys, told_apart,
+    CopyType, Joined, MANY, Progress, RowSet, Source, Target as ConflictKey, Upsert, Way, Write, WriteKind,
+    check_write, repeated_keys, told_apart,
 };
 
 /// A relation under construction: a table, or what a chain of verbs makes of one.

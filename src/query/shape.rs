@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::pivot::Cell;
 use super::{
     Chosen, ConflictKey, Exploded, Frame, JoinOn, Matching, Origin, Recursion, Relation, Source, Step, TableName,
-    Upsert, ValueRows, Verb, Write, WriteKind,
+    Upsert, ValueRows, Verb, Way, Write, WriteKind,
 };
 use crate::expr::{Expr, Shapeless, Walk, Walked};
 use crate::ident::Ident;
@@ -340,11 +340,11 @@ impl Write {
                 }
                 return match source {
                     // What a text becomes depends on what it says, and is made anew each time.
-                    Source::Rows { loose: true, .. } | Source::Rows { copy: Some(_), .. } => Err(Shapeless),
-                    Source::Rows { rows, loose: false, copy: None } => {
+                    Source::Rows { rows, loose: false, way: Way::Values } if rows.packed().is_none() => {
                         walk.tag(1);
-                        given_rows(rows, walk)
+                        given_rows(rows.unpacked(), walk)
                     }
+                    Source::Rows { .. } => Err(Shapeless),
                     Source::Frame { frame, by_name } => {
                         walk.tag(2);
                         walk.part(by_name);

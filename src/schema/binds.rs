@@ -240,11 +240,6 @@ impl Binds {
         if in_order { Provenance::List { list, length: places.len(), element, form } } else { Provenance::Unknown }
     }
 
-    /// All of them, in the order in which they came.
-    pub(crate) fn into_all(self) -> Vec<Bind> {
-        self.binds
-    }
-
     /// The binds in the order of the placeholders, each moved and copied only where it stands twice, and their origins, if they
     /// are all that the text depends on.
     pub(crate) fn in_order(self, order: &[usize]) -> (Vec<Bind>, Option<Vec<Provenance>>) {

@@ -11,9 +11,10 @@ use super::{KeySchema, TableSchema, schema_needed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Address;
 use crate::ident::Ident;
-use crate::query::{ConflictKey, Frame, Source, TableName, Upsert};
+use crate::query::{ConflictKey, Frame, Source, TableName, Upsert, Way};
 use crate::types::SqlType;
 use crate::value::Bind;
+use crate::value::packed::PackedPart;
 
 /// Beyond so many mistakes no further value is looked at.
 const MOST_MISTAKES: usize = 10;
@@ -34,21 +35,30 @@ impl Resolver<'_> {
             scan,
             columns,
             rows,
-            copy: None,
             upsert: None,
             max_affected: None,
             returning: None,
         };
         match source {
-            Source::Rows { rows, loose, copy } => {
+            Source::Rows { rows, loose, way } => {
                 if *loose {
                     self.close(scope, "an insert of records")?;
                 }
                 let types = self.insert_types(table, scope, columns, mistakes);
-                let first = self.batch(table, columns, &types, rows, *loose, mistakes);
-                let mut insert = body(columns.to_vec(), InsertRows::Binds { first, rows: rows.len() });
-                insert.copy = copy.clone();
-                Ok(insert)
+                let rows = match rows.packed() {
+                    Some(packed) if *way != Way::Values => {
+                        let types = packed_types(table, columns, &types, packed, mistakes);
+                        InsertRows::Packed { rows: rows.len(), types, way: way.clone() }
+                    }
+                    packed => {
+                        // Rows that were made for this have no place that the next statement of this shape would have too.
+                        let loose_or_made = *loose || packed.is_some();
+                        let listed = rows.to_listed();
+                        let first = self.batch(table, columns, &types, &listed, *loose, loose_or_made, mistakes);
+                        InsertRows::Binds { first, rows: rows.len() }
+                    }
+                };
+                Ok(body(columns.to_vec(), rows))
             }
             Source::Frame { frame, by_name } => {
                 let (columns, rows) = self.insert_frame(table, scope, columns, frame, *by_name, mistakes)?;
@@ -77,7 +87,7 @@ impl Resolver<'_> {
         types
     }
 
-    /// The one place where rows of the program are checked and become binds: each value is one of its column's type, or a mistake
+    /// Where rows of the program are checked one by one and become binds: each value is one of its column's type, or a mistake
     /// that names the column. Gives the place of the first bind.
     fn batch(
         &mut self,
@@ -86,6 +96,7 @@ impl Resolver<'_> {
         types: &[Option<SqlType>],
         rows: &[Vec<Bind>],
         loose: bool,
+        made: bool,
         mistakes: &mut Vec<Error>,
     ) -> usize {
         let first = self.binds.len();
@@ -93,7 +104,7 @@ impl Resolver<'_> {
         for row in rows {
             for ((bind, target), column) in row.iter().zip(types).zip(columns) {
                 // What came through serde has no place of its own that the next statement of this shape would have too.
-                let origin = if loose { Provenance::Unknown } else { Provenance::Literal(Address::of(bind)) };
+                let origin = if made { Provenance::Unknown } else { Provenance::Literal(Address::of(bind)) };
                 let mut bind = match target {
                     Some(target) if loose => conform(bind, *target),
                     _ => bind.clone(),
@@ -255,6 +266,29 @@ impl Resolver<'_> {
         self.incoming = Some(Scope { visible, ..Scope::default() });
         scan
     }
+}
+
+/// The same check for rows that stay beside the text, by column: each holds values of one type. Gives the types of a row's values.
+fn packed_types(
+    table: &TableName,
+    columns: &[Ident],
+    types: &[Option<SqlType>],
+    rows: &PackedPart,
+    mistakes: &mut Vec<Error>,
+) -> Vec<SqlType> {
+    let mut found = Vec::with_capacity(columns.len());
+    for ((packed, target), column) in rows.columns().iter().zip(types).zip(columns) {
+        let sql_type = packed.sql_type();
+        if !packed.has_values() {
+            found.push(target.unwrap_or(sql_type));
+            continue;
+        }
+        if !storable(*target, sql_type) && mistakes.len() < MOST_MISTAKES {
+            mistakes.push(wrong_value(table, column, *target, sql_type));
+        }
+        found.push(sql_type);
+    }
+    found
 }
 
 /// Whether a key is over exactly these columns, in any order, and over all of each.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::binds::{Binds, RowCount};
 use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall, SubqueryKind};
 use crate::ident::Ident;
-use crate::query::{CopyType, JoinKind, RowLock, SetOperation, TableName};
+use crate::query::{JoinKind, RowLock, SetOperation, TableName, Way};
 use crate::statement::{StatementKind, TableAccess};
 use crate::types::SqlType;
 
@@ -82,8 +82,6 @@ pub(crate) struct InsertBody {
     pub(crate) scan: ScanId,
     pub(crate) columns: Vec<Ident>,
     pub(crate) rows: InsertRows,
-    /// The rows go by COPY, as values of these types.
-    pub(crate) copy: Option<Arc<[CopyType]>>,
     pub(crate) upsert: Option<UpsertBody>,
     pub(crate) max_affected: Option<u64>,
     pub(crate) returning: Option<Returned>,
@@ -92,6 +90,8 @@ pub(crate) struct InsertBody {
 pub(crate) enum InsertRows {
     /// Binds from `first` on, row by row.
     Binds { first: usize, rows: usize },
+    /// So many beside the text, with values of these types in each.
+    Packed { rows: usize, types: Vec<SqlType>, way: Way },
     /// The columns of a relation, in the order of the insert's.
     Query { root: Node, output: Vec<(Ident, ColumnId)> },
 }

@@ -108,7 +108,7 @@ impl Lowering<'_> {
             let message = "SQLite keeps in a table no function that it lacks itself, which one of the expressions needs; compute the value in the program";
             return Err(Error::new(ErrorKind::Unsupported, "table.function", message));
         }
-        Ok(Rendered { sql, binds: Vec::new(), origins: None, skip, once: true, literals, copy: None })
+        Ok(Rendered { sql, binds: Vec::new(), origins: None, skip, once: true, literals, beside: None })
     }
 
     /// An expression that the database keeps.

@@ -1,19 +1,19 @@
 //! Inserts and upserts.
 
-use std::sync::Arc;
-
 use sea_query::Query;
 
 use super::expr::place_of;
 use super::tail::Piece;
 use super::write::{in_order, unsupported};
+use super::writer::Beside;
 use super::{Lowering, Rendered, iden, table_ref};
 use crate::compile::fold::{Block, Projection};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
-use crate::query::CopyType;
+use crate::query::Way;
 use crate::schema::{InsertBody, InsertRows, OtherKeys, RxKind, UpsertBody, schema_needed};
+use crate::types::SqlType;
 
 impl Lowering<'_> {
     /// `INSERT INTO t (columns) VALUES (…), (…)`, or a SELECT in place of the rows, and what comes after either.
@@ -30,8 +30,8 @@ impl Lowering<'_> {
             let message = "the insert has no rows, so there is no statement; add one with `.row(..)`";
             return Err(Error::new(ErrorKind::Plan, "insert.no_rows", message));
         }
-        if let Some(types) = &insert.copy {
-            return self.copy(insert, types);
+        if let InsertRows::Packed { rows, types, way } = &insert.rows {
+            return self.packed(insert, *rows, types, way);
         }
         let mysql = self.target.dialect.is_mysql_family();
         let select = source.map(|block| self.insert_select(block)).transpose()?;
@@ -62,7 +62,9 @@ impl Lowering<'_> {
                 statement.select_from(select).map_err(|_| Error::internal("lower.insert"))?;
                 return self.render_then(&statement, |writer| tail.into_iter().for_each(|piece| piece.write(writer)));
             }
-            (InsertRows::Query { .. }, None) => return Err(Error::internal("lower.insert")),
+            (InsertRows::Packed { .. }, _) | (InsertRows::Query { .. }, None) => {
+                return Err(Error::internal("lower.insert"));
+            }
         };
         let width = columns.len();
         statement.values((first..first + width).map(place_of)).map_err(|_| Error::internal("lower.insert"))?;
@@ -75,20 +77,32 @@ impl Lowering<'_> {
         })
     }
 
-    /// `COPY t (columns) FROM STDIN WITH (FORMAT binary)`. The binds are the rows, which follow the statement and stand nowhere in it.
-    fn copy(self, insert: &InsertBody, types: &Arc<[CopyType]>) -> Result<Rendered> {
+    /// `COPY t (columns) FROM STDIN WITH (FORMAT binary)`, which the rows follow, or VALUES with a placeholder for each of their values.
+    fn packed(self, insert: &InsertBody, rows: usize, types: &[SqlType], way: &Way) -> Result<Rendered> {
+        let (dialect, width) = (self.target.dialect, insert.columns.len());
         let plain = insert.upsert.is_none() && insert.returning.is_none();
-        if self.target.dialect != Dialect::Postgres || !plain || types.len() != insert.columns.len() {
-            return Err(Error::internal("lower.copy"));
+        let fits = match way {
+            Way::Copy(types) => dialect == Dialect::Postgres && types.len() == width,
+            Way::Packed => dialect != Dialect::Postgres && rows.saturating_mul(width) <= dialect.max_binds(),
+            Way::Values => false,
+        };
+        if !plain || !fits || types.len() != width || width == 0 {
+            return Err(Error::internal("lower.packed"));
         }
-        let pieces = vec![
-            Piece::Words("COPY "),
-            Piece::Table(insert.table.clone()),
-            Piece::Words(" ("),
-            Piece::Names(insert.columns.clone()),
-            Piece::Words(") FROM STDIN WITH (FORMAT binary)"),
-        ];
-        self.render_copy(pieces, types)
+        let mut pieces = match way {
+            Way::Copy(_) => vec![Piece::Words("COPY "), Piece::Table(insert.table.clone()), Piece::Words(" (")],
+            _ => vec![Piece::Words("INSERT INTO "), Piece::Table(insert.table.clone()), Piece::Words(" (")],
+        };
+        pieces.push(Piece::Names(insert.columns.clone()));
+        pieces.extend(match way {
+            Way::Copy(_) => [Piece::Words(") FROM STDIN WITH (FORMAT binary)"), Piece::Words("")],
+            _ => [Piece::Words(") VALUES "), Piece::Rows { rows, width }],
+        });
+        let (placeholders, types) = match way {
+            Way::Packed => (rows * width, types.repeat(rows).into()),
+            _ => (0, types.into()),
+        };
+        self.render_packed(pieces, Beside { placeholders, types, way: way.clone() })
     }
 
     fn insert_into(&self, insert: &InsertBody) -> Vec<Piece> {
@@ -245,7 +259,9 @@ impl Lowering<'_> {
                     Ok(vec![Piece::Name(source.clone()), Piece::Words("."), Piece::Name(name.clone())])
                 })?);
             }
-            (InsertRows::Query { .. }, None) => return Err(Error::internal("lower.insert")),
+            (InsertRows::Packed { .. }, _) | (InsertRows::Query { .. }, None) => {
+                return Err(Error::internal("lower.insert"));
+            }
         }
         pieces.extend(self.insert_returning(insert, target)?);
         self.render_pieces(pieces)

@@ -144,7 +144,7 @@ impl<'a> Lowering<'a> {
         let (binds, origins) = self.binds.in_order(&order);
         // SQL: MariaDB 10.11, when it runs such a prepared statement again, refuses it or finds other rows.
         let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
-        Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), copy: None })
+        Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), beside: None })
     }
 
     /// A bind of our own, which follows from the plan's shape.
@@ -467,7 +467,7 @@ pub(super) fn raw(target: Target, binds: Binds, statement: &RawStatement) -> Res
     writer.write_fragment(0);
     let (sql, order, skip) = writer.finish()?;
     let (binds, origins) = binds.in_order(&order);
-    Ok(Rendered { sql, binds, origins, skip, once: false, literals: Vec::new(), copy: None })
+    Ok(Rendered { sql, binds, origins, skip, once: false, literals: Vec::new(), beside: None })
 }
 
 /// An owned, and so escaped, identifier.

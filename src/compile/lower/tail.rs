@@ -1,15 +1,14 @@
 //! Pieces of a statement that sea-query has no words for: what stands after the rows of an insert, and what its builders leave out.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use sea_query::{Expr, SelectStatement};
 
-use super::writer::Writer;
+use super::writer::{Beside, Writer};
 use super::{Lowering, Rendered};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ident::Ident;
-use crate::query::{CopyType, TableName};
+use crate::query::TableName;
 use crate::schema::Rx;
 
 /// A piece of a statement's text. The words are ours, and a name is quoted where it is written.
@@ -19,6 +18,11 @@ pub(super) enum Piece {
     Names(Vec<Ident>),
     Table(TableName),
     Bind(usize),
+    /// Placeholders in brackets, row by row, of a statement that has no other.
+    Rows {
+        rows: usize,
+        width: usize,
+    },
     Expr(Expr),
     Select(Box<SelectStatement>),
 }
@@ -42,6 +46,7 @@ impl Piece {
                 writer.name(&table.name);
             }
             Piece::Bind(bind) => writer.bind(bind),
+            Piece::Rows { rows, width } => writer.rows(rows, width),
             Piece::Expr(expr) => writer.expr(&expr),
             Piece::Select(select) => writer.query(&select),
         }
@@ -54,14 +59,17 @@ impl Lowering<'_> {
         let (sql, order, skip) = self.write_pieces(pieces)?;
         let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
         let (binds, origins) = self.binds.in_order(&order);
-        Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), copy: None })
+        Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), beside: None })
     }
 
-    /// The same for a COPY: all binds follow the text as rows of these types, and none stands in it.
-    pub(super) fn render_copy(self, pieces: Vec<Piece>, types: &Arc<[CopyType]>) -> Result<Rendered> {
-        let (sql, _, skip) = self.write_pieces(pieces)?;
-        let (binds, copy) = (self.binds.into_all(), Some(Arc::clone(types)));
-        Ok(Rendered { sql, binds, origins: None, skip, once: false, literals: Vec::new(), copy })
+    /// The same with rows beside it, whose values are all that it binds.
+    pub(super) fn render_packed(self, pieces: Vec<Piece>, beside: Beside) -> Result<Rendered> {
+        let (sql, order, skip) = self.write_pieces(pieces)?;
+        if !order.is_empty() {
+            return Err(Error::internal("lower.packed"));
+        }
+        let (binds, beside) = (Vec::new(), Some(beside));
+        Ok(Rendered { sql, binds, origins: None, skip, once: false, literals: Vec::new(), beside })
     }
 
     /// The text, the binds in it in their order, and where fragments stand.

@@ -12,7 +12,7 @@ use super::{Fragment, literal};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
-use crate::query::CopyType;
+use crate::query::Way;
 use crate::schema::{Binds, Provenance};
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
@@ -31,8 +31,17 @@ pub(crate) struct Rendered {
     pub(crate) once: bool,
     /// The ranges of the text that are values, in a statement that can't bind them.
     pub(crate) literals: Vec<Range<usize>>,
-    /// The binds are rows that follow the text, as values of these types.
-    pub(crate) copy: Option<Arc<[CopyType]>>,
+    /// The rows that it writes are not among its binds.
+    pub(crate) beside: Option<Beside>,
+}
+
+/// Rows beside a statement's text.
+pub(crate) struct Beside {
+    /// How many placeholders stand for their values.
+    pub(crate) placeholders: usize,
+    /// The types of their values; without placeholders those of one row.
+    pub(crate) types: Arc<[SqlType]>,
+    pub(crate) way: Way,
 }
 
 /// Encloses a fragment's number in the text. A control character can't occur in a name, and values are not in the text.
@@ -122,6 +131,22 @@ impl<'a> Writer<'a> {
             self.placeholder(bind);
         }
         self.text.push(')');
+    }
+
+    /// Adds rows of placeholders for values that lie beside the text.
+    pub(super) fn rows(&mut self, rows: usize, width: usize) {
+        self.reserve_rows(rows, width);
+        let numbered = !self.dialect.is_mysql_family();
+        for row in 0..rows {
+            self.text.push_str(if row == 0 { "(" } else { ", (" });
+            for place in 0..width {
+                self.text.push_str(if place == 0 { "?" } else { ", ?" });
+                if numbered {
+                    push_number(&mut self.text, row * width + place + 1);
+                }
+            }
+            self.text.push(')');
+        }
     }
 
     /// Adds words of our own to the end of the text.

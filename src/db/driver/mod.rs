@@ -59,6 +59,7 @@ use crate::query::CopyType;
 use crate::row::{Cell, Columns};
 use crate::statement::Isolation;
 use crate::value::Bind;
+use crate::value::packed::PackedPart;
 
 /// A boxed future, as the drivers' and the hooks' object-safe traits return it.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -75,7 +76,9 @@ pub(crate) struct Statement {
     pub(crate) columns: Option<Arc<[Expected]>>,
     /// False for statements that occur once (raw DDL): they stay out of the prepared-statement cache.
     pub(crate) cached: bool,
-    /// The binds are rows that follow the text, as values of these types (PostgreSQL).
+    /// The rows that it writes, where they are not among the binds.
+    pub(crate) rows: Option<PackedPart>,
+    /// They follow the text as values of these types (PostgreSQL).
     pub(crate) copy: Option<Arc<[CopyType]>>,
     /// Not to be run: its plan is wanted, for no values in particular (PostgreSQL, in a transaction).
     pub(crate) generic_plan: bool,

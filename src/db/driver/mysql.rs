@@ -19,6 +19,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::statement::Isolation;
 use crate::types::SqlType;
+use crate::value::packed::PackedPart;
 
 /// One session with a MySQL or MariaDB server. Dropping it closes its socket; the server goes on with a running statement until
 /// it next writes to the socket or reaches its own deadline (`max_execution_time`, `max_statement_time`), which the handle's
@@ -111,7 +112,10 @@ impl MySqlSession {
         if self.transaction == Transaction::Lost {
             return Err(lost());
         }
-        let arguments = mysql_bind::arguments(&statement.binds, &self.types, self.server.dialect)?;
+        let arguments = match &statement.rows {
+            Some(rows) => mysql_bind::arguments_of(rows, &self.types, self.server.dialect)?,
+            None => mysql_bind::arguments(&statement.binds, &self.types, self.server.dialect)?,
+        };
         let expected = statement.columns.as_deref();
         let text = text_of(&statement.sql);
         self.state = State::Busy;
@@ -161,7 +165,9 @@ impl MySqlSession {
     /// decimal that follows a double is rounded to one without a word. Placeholders have no types here, so a text that comes
     /// with other types than before is prepared for this run only.
     async fn types_fit(&mut self, statement: &Statement) -> Result<bool> {
-        let types = statement.binds.iter().map(|bind| bind.sql_type);
+        // Of rows the first one's: a column's values are of one type.
+        let of_rows = statement.rows.as_ref().map(PackedPart::types);
+        let types = of_rows.into_iter().flatten().chain(statement.binds.iter().map(|bind| bind.sql_type));
         if let Some(first) = self.first_types.get(&statement.sql) {
             return Ok(types.eq(first.iter().copied()));
         }

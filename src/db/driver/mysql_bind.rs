@@ -11,6 +11,7 @@ use super::sqlx_bind::{Unsendable, decimal, float, four_digit_date, micros_of_da
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::types::SqlType;
+use crate::value::packed::PackedPart;
 use crate::value::{Bind, Value};
 
 /// Encodes all binds or fails at the first that can't be sent exactly.
@@ -18,6 +19,20 @@ pub(super) fn arguments(binds: &[Bind], types: &ParameterTypes, dialect: Dialect
     let mut arguments = MySqlArguments::default();
     arguments.reserve(binds.len(), binds.len().saturating_mul(12));
     for (index, bind) in binds.iter().enumerate() {
+        arguments
+            .add(Bound { bind, types })
+            .map_err(|error| refuse(error.as_ref(), index.saturating_add(1), bind, dialect))?;
+    }
+    Ok(arguments)
+}
+
+/// The same of rows, one after another.
+pub(super) fn arguments_of(rows: &PackedPart, types: &ParameterTypes, dialect: Dialect) -> Result<MySqlArguments> {
+    let mut arguments = MySqlArguments::default();
+    let binds = rows.len().saturating_mul(rows.width());
+    arguments.reserve(binds, binds.saturating_mul(12));
+    for (index, (sql_type, cell)) in rows.cells().enumerate() {
+        let bind = &Bind { value: cell.to_value(), sql_type };
         arguments
             .add(Bound { bind, types })
             .map_err(|error| refuse(error.as_ref(), index.saturating_add(1), bind, dialect))?;

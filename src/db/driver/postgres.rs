@@ -93,6 +93,7 @@ impl PostgresSession {
             binds: Vec::new(),
             columns: None,
             cached: false,
+            rows: None,
             copy: None,
             generic_plan: false,
         };
@@ -109,8 +110,8 @@ impl PostgresSession {
         if statement.generic_plan {
             return self.generic_plan(statement, sink).await;
         }
-        if let Some(types) = &statement.copy {
-            let rows = postgres_copy::encoded(&statement.binds, types)?;
+        if let (Some(types), Some(rows)) = (&statement.copy, &statement.rows) {
+            let rows = postgres_copy::Encoder::new(rows, types)?;
             let affected = self.copy(&statement.sql, rows).await?;
             sink.columns(&expected_columns(None))?;
             return Ok(Done { rows: 0, affected });
@@ -144,12 +145,16 @@ impl PostgresSession {
     }
 
     /// Sends encoded rows after a COPY. SQL: PostgreSQL manual, 55.2.7 (COPY operations): an error ends the copying, and nothing of it is kept.
-    async fn copy(&mut self, text: &Arc<str>, rows: Vec<u8>) -> Result<u64> {
+    /// The server takes the first rows in while the next are encoded.
+    async fn copy(&mut self, text: &Arc<str>, mut rows: postgres_copy::Encoder<'_>) -> Result<u64> {
         self.state = State::Busy;
         let text = text_of(text);
         let copied = async {
             let mut copying = self.connection.copy_in_raw(text.as_str()).await?;
-            copying.send(rows).await?;
+            let mut piece = Vec::new();
+            while rows.encode_some(&mut piece) {
+                copying.send(piece.as_slice()).await?;
+            }
             copying.finish().await
         };
         match copied.await {

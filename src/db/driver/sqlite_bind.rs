@@ -7,21 +7,49 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use crate::db::driver::sqlite_error::error_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::row::decimal_as_double;
+use crate::value::packed::{PackedCell, PackedPart};
 use crate::value::{Bind, Value};
 
 /// Binds all values; a wrong number of them is an error, where SQLite would bind NULL.
 pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, binds: &[Bind]) -> Result<()> {
-    let wanted = statement.parameter_count();
-    if wanted != binds.len() {
-        let message = format!("the statement has {wanted} placeholders but {} binds", binds.len());
-        return Err(Error::new(ErrorKind::Encode, "bind.count", message));
-    }
+    check_count(statement, binds.len())?;
     for (index, bind) in binds.iter().enumerate() {
         let number = index + 1;
         let value = encode(&bind.value, number)?;
         statement.raw_bind_parameter(number, value).map_err(|error| error_of(error, None))?;
     }
     Ok(())
+}
+
+/// The same with rows, one after another.
+pub(super) fn bind_rows(statement: &mut rusqlite::Statement<'_>, rows: &PackedPart) -> Result<()> {
+    check_count(statement, rows.len() * rows.width())?;
+    let mut number = 0;
+    for row in rows.range() {
+        for column in rows.columns() {
+            number += 1;
+            let value = match column.cell(row) {
+                PackedCell::Null => Stored::Null,
+                PackedCell::Bool(it) => Stored::Integer(it.into()),
+                PackedCell::Int(it) => Stored::Integer(it),
+                PackedCell::Float(it) if !it.is_nan() => Stored::Real(it),
+                PackedCell::Float(_) => encode(&Value::Float(f64::NAN), number)?,
+                PackedCell::Text(it) => Stored::Borrowed(it),
+                PackedCell::Other(it) => encode(it, number)?,
+            };
+            statement.raw_bind_parameter(number, value).map_err(|error| error_of(error, None))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_count(statement: &rusqlite::Statement<'_>, given: usize) -> Result<()> {
+    let wanted = statement.parameter_count();
+    if wanted == given {
+        return Ok(());
+    }
+    let message = format!("the statement has {wanted} placeholders but {given} binds");
+    Err(Error::new(ErrorKind::Encode, "bind.count", message))
 }
 
 /// A value in one of SQLite's five storage classes.

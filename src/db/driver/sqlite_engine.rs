@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::db::driver::sqlite::SqliteLocation;
-use crate::db::driver::sqlite_bind::bind;
+use crate::db::driver::sqlite_bind::{bind, bind_rows};
 use crate::db::driver::sqlite_decode::{SqliteRow, describe};
 use crate::db::driver::sqlite_error::{error_of, stopped};
 use crate::db::driver::sqlite_watch::Watch;
@@ -65,7 +65,10 @@ impl Engine {
         statement: &Statement,
         sink: &mut dyn RowSink,
     ) -> Result<u64> {
-        bind(prepared, &statement.binds)?;
+        match &statement.rows {
+            Some(rows) => bind_rows(prepared, rows)?,
+            None => bind(prepared, &statement.binds)?,
+        }
         let expected = statement.columns.as_deref();
         let mut rows = prepared.raw_query();
         // The columns are asked for after the first step, which prepares anew when the schema has changed.
@@ -139,6 +142,7 @@ impl Engine {
             binds: Vec::new(),
             columns: None,
             cached: false,
+            rows: None,
             copy: None,
             generic_plan: false,
         };

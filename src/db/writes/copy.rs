@@ -1,23 +1,20 @@
-//! Plain inserts of many rows on PostgreSQL, by COPY in its binary format.
+//! Plain inserts of many rows: by COPY in its binary format on PostgreSQL, as rows beside the text elsewhere.
 
 use std::sync::Arc;
 
 use super::super::handle::Runner;
 use super::super::prepare::Plan;
 use crate::dialect::Dialect;
-use crate::error::{Error, Result};
-use crate::query::{CopyType, RawSource, RawSql, Source, Write, WriteKind};
+use crate::error::Result;
+use crate::query::{CopyType, MANY, RawSource, RawSql, Source, Way, Write, WriteKind};
 use crate::row::{SerdeSink, take_back};
-
-/// From how many rows on it is worth asking the catalogue.
-pub(super) const FEW: usize = 500;
 
 /// How many values one COPY holds.
 const VALUES: usize = 120_000;
 
 /// How many rows one COPY holds.
 pub(super) fn rows_at_once(types: &[CopyType]) -> usize {
-    (VALUES / types.len().max(1)).max(FEW)
+    (VALUES / types.len().max(1)).max(MANY)
 }
 
 /// A column that COPY may fill.
@@ -43,11 +40,9 @@ AND (CASE WHEN :schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n
 impl Runner {
     /// The exact types of the insert's columns, or `None` where COPY would not do what the insert says.
     pub(super) async fn copy_types(self: &Arc<Self>, write: &Write) -> Result<Option<Arc<[CopyType]>>> {
-        let WriteKind::Insert { columns, source: Source::Rows { loose: false, .. }, upsert: None } = &write.kind else {
-            return Ok(None);
-        };
+        let WriteKind::Insert { columns, .. } = &write.kind else { return Ok(None) };
         let (Ok(table), Dialect::Postgres) = (&write.table, self.core.server.dialect) else { return Ok(None) };
-        if write.returning.is_some() || write.max_affected.is_some() {
+        if !is_plain(write) {
             return Ok(None);
         }
         let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned());
@@ -62,15 +57,26 @@ impl Runner {
     }
 }
 
-/// Lets the rows go by COPY if every value is one of its column's type as it is.
-pub(super) fn by_copy(write: &mut Write, types: &Arc<[CopyType]>) -> Result<bool> {
-    let WriteKind::Insert { source: Source::Rows { rows, copy, .. }, .. } = &mut write.kind else {
-        return Err(Error::internal("copy.rows"));
-    };
-    let fits =
-        rows.iter().all(|row| row.len() == types.len() && row.iter().zip(&**types).all(|(bind, to)| to.takes(bind)));
-    if fits {
-        *copy = Some(Arc::clone(types));
+/// Whether the insert says no more than its rows.
+fn is_plain(write: &Write) -> bool {
+    let plain = write.returning.is_none() && write.max_affected.is_none();
+    plain && matches!(write.kind, WriteKind::Insert { source: Source::Rows { loose: false, .. }, upsert: None, .. })
+}
+
+/// Lets many plain rows go beside the text: by COPY where every value is one of its column's type as it is, or as they are packed.
+pub(super) fn choose_way(write: &mut Write, types: Option<&Arc<[CopyType]>>, dialect: Dialect) {
+    if !is_plain(write) {
+        return;
     }
-    Ok(fits)
+    let WriteKind::Insert { source: Source::Rows { rows, way, .. }, .. } = &mut write.kind else { return };
+    if rows.len() < MANY {
+        return;
+    }
+    rows.pack();
+    let Some(packed) = rows.packed() else { return };
+    match (types, dialect) {
+        (Some(types), Dialect::Postgres) if CopyType::take(types, packed) => *way = Way::Copy(Arc::clone(types)),
+        (_, Dialect::Postgres) => {}
+        (_, Dialect::MySql | Dialect::MariaDb | Dialect::Sqlite) => *way = Way::Packed,
+    }
 }

@@ -9,7 +9,7 @@ use super::super::handle::Runner;
 use super::stream::{Batches, pour};
 use crate::error::{Error, ErrorKind, Result, show_name};
 use crate::ident::Ident;
-use crate::query::{Insert, TableName, WriteKind};
+use crate::query::{Insert, RowSet, TableName, WriteKind};
 use crate::schema::parsed;
 use crate::types::SqlType;
 use crate::value::{Bind, Value};
@@ -123,13 +123,13 @@ struct Csv<R> {
 }
 
 impl<R: Read + Send + 'static> Batches for Csv<R> {
-    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<Vec<Vec<Bind>>>> {
+    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<RowSet>> {
         Box::pin(async move {
             let mut reader = self.reader.take().ok_or_else(|| Error::internal("load.reader"))?;
             let columns = std::sync::Arc::clone(&self.columns);
             let (batch, reader) = blocking(move || (read_csv(&mut reader, &columns, most), reader)).await?;
             self.reader = Some(reader);
-            batch
+            Ok(batch?.into())
         })
     }
 }
@@ -238,11 +238,12 @@ struct Objects {
 }
 
 impl Batches for Objects {
-    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<Vec<Vec<Bind>>>> {
+    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<RowSet>> {
         Box::pin(async move {
             let first = self.first.take().map(|object| (self.lines.line, object));
             let rest = self.lines.objects(most - usize::from(first.is_some())).await?;
-            first.into_iter().chain(rest).map(|(line, object)| self.row(line, object)).collect()
+            let rows = first.into_iter().chain(rest).map(|(line, object)| self.row(line, object));
+            Ok(rows.collect::<Result<Vec<_>>>()?.into())
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::driver::RowSink;
 use super::super::handle::Runner;
-use super::copy::{self, by_copy};
+use super::copy::{self, choose_way};
 use super::ruled::ruled_upsert;
 use super::work::Work;
 use super::{run_into, run_on};
@@ -12,7 +12,9 @@ use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::policy::validation::Verdict;
-use crate::query::{ConflictKey, CopyType, Progress, Source, TableName, Write, WriteKind, check_write, repeated_keys};
+use crate::query::{
+    ConflictKey, CopyType, MANY, Progress, Source, TableName, Way, Write, WriteKind, check_write, repeated_keys,
+};
 use crate::schema::KeySchema;
 
 /// How many rows one INSERT holds at most, however few columns they have.
@@ -51,14 +53,11 @@ pub(super) async fn run(
         }
         settle_keys(&runner, &mut write).await?;
     }
-    let mut most = rows_at_once(&write, runner.core.server.dialect);
-    if mistakes.is_empty()
-        && rows_of(&write) >= copy::FEW
-        && let Some(types) = runner.copy_types(&write).await?
-        && by_copy(&mut write, &types)?
-    {
-        most = copy::rows_at_once(&types);
+    if mistakes.is_empty() && rows_of(&write) >= MANY {
+        let types = runner.copy_types(&write).await?;
+        choose_way(&mut write, types.as_ref(), runner.core.server.dialect);
     }
+    let most = rows_at_once(&write, runner.core.server.dialect);
     let WriteKind::Insert { source: Source::Rows { rows, .. }, .. } = &write.kind else {
         return Err(Error::internal("insert.rows"));
     };
@@ -100,12 +99,10 @@ pub(super) async fn parts(
 
 /// One of many batches of rows, in as many statements as it needs.
 pub(super) async fn run_batch(work: &mut Work, mut write: Write, types: Option<&Arc<[CopyType]>>) -> Result<u64> {
-    let by_copy = match types {
-        Some(types) if rows_of(&write) >= copy::FEW => by_copy(&mut write, types)?,
-        _ => false,
-    };
-    let most = rows_at_once(&write, work.runner().core.server.dialect);
-    let statements = if by_copy || rows_of(&write) <= most { vec![write] } else { split(write, most) };
+    let dialect = work.runner().core.server.dialect;
+    choose_way(&mut write, types, dialect);
+    let most = rows_at_once(&write, dialect);
+    let statements = if rows_of(&write) <= most { vec![write] } else { split(write, most) };
     let mut total = 0;
     for statement in &statements {
         total += run_on(work.runner(), statement).await?;
@@ -116,7 +113,10 @@ pub(super) async fn run_batch(work: &mut Work, mut write: Write, types: Option<&
 
 /// How many rows one statement takes.
 pub(super) fn rows_at_once(write: &Write, dialect: Dialect) -> usize {
-    let WriteKind::Insert { columns, upsert, .. } = &write.kind else { return 1 };
+    let WriteKind::Insert { columns, upsert, source } = &write.kind else { return 1 };
+    if let Source::Rows { way: Way::Copy(types), .. } = source {
+        return copy::rows_at_once(types);
+    }
     let binds = dialect.max_binds();
     let width = columns.len().max(1);
     match upsert {
@@ -132,19 +132,15 @@ pub(super) fn rows_at_once(write: &Write, dialect: Dialect) -> usize {
 pub(super) fn split(write: Write, most: usize) -> Vec<Write> {
     let mut empty = write;
     let WriteKind::Insert { source: Source::Rows { rows, .. }, .. } = &mut empty.kind else { return Vec::new() };
-    let mut rows = std::mem::take(rows).into_iter();
-    let mut parts = Vec::with_capacity(rows.len() / most + 1);
-    loop {
-        let part: Vec<_> = rows.by_ref().take(most).collect();
-        if part.is_empty() {
-            return parts;
-        }
+    let rows = std::mem::take(rows);
+    let with = |part| {
         let mut next = empty.clone();
         if let WriteKind::Insert { source: Source::Rows { rows, .. }, .. } = &mut next.kind {
             *rows = part;
         }
-        parts.push(next);
-    }
+        next
+    };
+    rows.split(most).into_iter().map(with).collect()
 }
 
 /// Two rows of one insert with the same key: of an update an error, since the one that comes second is not said; left out where
@@ -165,6 +161,7 @@ pub(super) async fn settle_keys(runner: &Arc<Runner>, write: &mut Write) -> Resu
             None => return Ok(()),
         },
     };
+    let rows = rows.listed();
     let repeated = repeated_keys(columns, &key, rows);
     if upsert.nothing {
         let mut left_out = repeated.into_iter().map(|(_, later)| later).peekable();

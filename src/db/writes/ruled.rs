@@ -69,9 +69,9 @@ async fn in_steps(
     let conformed: Vec<Vec<Bind>> = if *loose {
         let one =
             |(bind, target): (&Bind, &Option<SqlType>)| target.map_or_else(|| bind.clone(), |it| conform(bind, it));
-        rows.iter().map(|row| row.iter().zip(&types).map(one).collect()).collect()
+        rows.listed().iter().map(|row| row.iter().zip(&types).map(one).collect()).collect()
     } else {
-        rows.clone()
+        rows.listed().clone()
     };
     // A key that holds NULL, or that the insert does not give, is that of no row.
     let key_of_row = |row: &[Bind]| -> Option<Vec<Bind>> {
@@ -91,7 +91,7 @@ async fn in_steps(
         before.iter().filter_map(|row| Some((apart(&mut row.values().iter().take(names.len()))?, row))).collect();
     let mut violations = Violations::default();
     let (mut there, mut new) = (Vec::new(), Vec::new());
-    for (number, ((row, key), original)) in conformed.iter().zip(&keys).zip(rows.drain(..)).enumerate() {
+    for (number, ((row, key), original)) in conformed.iter().zip(&keys).zip(rows.listed().drain(..)).enumerate() {
         let existing =
             key.as_ref().and_then(|key| apart(&mut key.iter().map(|bind| &bind.value))).and_then(|key| found.get(&key));
         let row_number = Some(number as u64 + 1);
@@ -120,7 +120,7 @@ async fn in_steps(
         let mut part = write.clone();
         part.origin = runner.origin();
         if let WriteKind::Insert { source: Source::Rows { rows, .. }, upsert: place, .. } = &mut part.kind {
-            (*rows, *place) = (rows_of_part, upsert);
+            (*rows, *place) = (rows_of_part.into(), upsert);
         }
         let most = rows_at_once(&part, runner.core.server.dialect);
         statements.extend(split(part, most));

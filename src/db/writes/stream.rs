@@ -10,8 +10,7 @@ use super::copy;
 use super::insert::{rows_at_once, rows_of, run_batch, settle_keys};
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::{GivenRow, Insert, IntoRow, Source, Write, WriteKind, check_write};
-use crate::value::Bind;
+use crate::query::{Insert, IntoRow, MANY, RowSet, Source, Write, WriteKind, check_write};
 
 mod sealed {
     pub trait Sealed {}
@@ -20,20 +19,22 @@ mod sealed {
 /// What a stream of rows gives: a row, or a row or an error. The trait is sealed.
 pub trait StreamRow: sealed::Sealed {
     #[doc(hidden)]
-    fn into_stream_row(self) -> Result<GivenRow>;
+    fn add_to(self, rows: &mut RowSet) -> Result<()>;
 }
 
 impl<R: IntoRow> sealed::Sealed for R {}
 impl<R: IntoRow> StreamRow for R {
-    fn into_stream_row(self) -> Result<GivenRow> {
-        Ok(self.into_row())
+    fn add_to(self, rows: &mut RowSet) -> Result<()> {
+        rows.push(self);
+        Ok(())
     }
 }
 
 impl<R: IntoRow> sealed::Sealed for Result<R> {}
 impl<R: IntoRow> StreamRow for Result<R> {
-    fn into_stream_row(self) -> Result<GivenRow> {
-        Ok(self?.into_row())
+    fn add_to(self, rows: &mut RowSet) -> Result<()> {
+        rows.push(self?);
+        Ok(())
     }
 }
 
@@ -73,7 +74,7 @@ impl Insert {
 /// Where batches of rows come from.
 pub(super) trait Batches: Send {
     /// At most so many rows; none at the end.
-    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<Vec<Vec<Bind>>>>;
+    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<RowSet>>;
 }
 
 struct Rows<S>(Pin<Box<S>>);
@@ -83,13 +84,13 @@ where
     S: Stream + Send,
     S::Item: StreamRow + Send,
 {
-    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<Vec<Vec<Bind>>>> {
+    fn next(&mut self, most: usize) -> BoxFuture<'_, Result<RowSet>> {
         Box::pin(async move {
-            let mut batch = Vec::new();
+            let mut batch = RowSet::default();
             while batch.len() < most
                 && let Some(row) = self.0.next().await
             {
-                batch.push(row.into_stream_row()?.0);
+                row.add_to(&mut batch)?;
             }
             Ok(batch)
         })
@@ -116,7 +117,11 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
     let result = loop {
         let batch = match batches.next(most).await {
             Ok(batch) if before.is_empty() => batch,
-            Ok(batch) => std::mem::take(&mut before).into_iter().chain(batch).collect(),
+            Ok(batch) => {
+                let mut all = std::mem::take(&mut before);
+                all.append(batch);
+                all
+            }
             Err(error) => break Err(error),
         };
         if batch.is_empty() {
@@ -136,7 +141,7 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
         }
         if work.is_none() {
             // Before the transaction takes its session, and only for many rows.
-            if rows_of(&part) >= copy::FEW {
+            if rows_of(&part) >= MANY {
                 types = runner.copy_types(&part).await?;
                 most = types.as_deref().map_or(most, copy::rows_at_once);
             }
@@ -157,7 +162,7 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
     }
 }
 
-fn with_rows(write: &Write, rows: Vec<Vec<Bind>>) -> Write {
+fn with_rows(write: &Write, rows: RowSet) -> Write {
     let mut part = write.clone();
     if let WriteKind::Insert { source: Source::Rows { rows: place, .. }, .. } = &mut part.kind {
         *place = rows;

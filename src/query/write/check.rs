@@ -1,11 +1,10 @@
 //! The mistakes of a write that need no schema: ragged rows, repeated columns, nothing to set, no condition.
 
 use super::version::check_version;
-use super::{Source, Write, WriteKind};
+use super::{RowSet, Source, Write, WriteKind};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::query::names::no_columns;
-use crate::value::Bind;
 
 /// The mistakes that need no schema.
 pub(crate) fn check_write(write: &Write) -> Vec<Error> {
@@ -65,12 +64,12 @@ pub(crate) fn check_write(write: &Write) -> Vec<Error> {
     mistakes
 }
 
-fn ragged(table: &Ident, columns: &[Ident], rows: &[Vec<Bind>]) -> Option<Error> {
-    let (position, row) = rows.iter().enumerate().find(|(_, row)| row.len() != columns.len())?;
+fn ragged(table: &Ident, columns: &[Ident], rows: &RowSet) -> Option<Error> {
+    let (position, width) = rows.ragged(columns.len())?;
     let message = format!(
         "row {} for {table:?} has {} values for {} columns; give one value for each column",
         position + 1,
-        row.len(),
+        width,
         columns.len()
     );
     Some(Error::new(ErrorKind::Plan, "insert.ragged", message).with_table(table.as_str()))

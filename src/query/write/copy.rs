@@ -1,6 +1,21 @@
 //! The exact types of PostgreSQL's columns, for COPY in its binary format, which converts nothing.
 
-use crate::value::{Bind, Value};
+use std::sync::Arc;
+
+use crate::value::Value;
+use crate::value::packed::{PackedColumn, PackedPart};
+
+/// How the rows of an insert go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Way {
+    /// As binds of VALUES.
+    #[default]
+    Values,
+    /// The same, beside the text: packed rows of an insert that says no more.
+    Packed,
+    /// By COPY, as values of these types.
+    Copy(Arc<[CopyType]>),
+}
 
 /// A type that values are written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +63,15 @@ impl CopyType {
         })
     }
 
-    /// Whether the value is one of the type as it is, where an INSERT would convert it otherwise.
-    pub(crate) fn takes(self, bind: &Bind) -> bool {
+    /// Whether each of the values is one of the type as it is, where an INSERT would convert it otherwise.
+    fn takes(self, column: &PackedColumn) -> bool {
+        !column.has_values() || column.holds(|value| self.takes_value(value))
+    }
+
+    fn takes_value(self, value: &Value) -> bool {
         matches!(
-            (self, &bind.value),
-            (_, Value::Null)
-                | (CopyType::Bool, Value::Bool(_))
+            (self, value),
+            (CopyType::Bool, Value::Bool(_))
                 | (CopyType::Int2 | CopyType::Int4 | CopyType::Int8, Value::Int(_))
                 | (CopyType::Float4 | CopyType::Float8, Value::Float(_))
                 | (CopyType::Numeric, Value::Decimal(_) | Value::Int(_))
@@ -67,5 +85,10 @@ impl CopyType {
                 | (CopyType::Uuid, Value::Uuid(_))
                 | (CopyType::Jsonb, Value::Json(_))
         )
+    }
+
+    /// Whether COPY can write the rows as they are.
+    pub(crate) fn take(types: &[CopyType], rows: &PackedPart) -> bool {
+        rows.width() == types.len() && types.iter().zip(rows.columns()).all(|(to, column)| to.takes(column))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::record::{Record, record};
-use super::{IntoRow, Source, Write, WriteKind};
+use super::{IntoRow, RowSet, Source, Way, Write, WriteKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::query::{IntoNames, IntoTable, Origin, SetMember};
@@ -34,7 +34,7 @@ pub(crate) type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 impl Insert {
     #[track_caller]
     pub(crate) fn new(table: impl IntoTable, origin: Origin) -> Insert {
-        let source = Source::Rows { rows: Vec::new(), loose: false, copy: None };
+        let source = Source::Rows { rows: RowSet::default(), loose: false, way: Way::Values };
         let kind = WriteKind::Insert { columns: Vec::new(), source, upsert: None };
         Insert { write: Write::new(table, kind, origin.clone()), origin, progress: None }
     }
@@ -64,9 +64,7 @@ impl Insert {
     /// Adds rows.
     pub fn rows<R: IntoRow>(mut self, new: impl IntoIterator<Item = R>) -> Insert {
         match &mut self.write.kind {
-            WriteKind::Insert { source: Source::Rows { rows, .. }, .. } => {
-                rows.extend(new.into_iter().map(|row| row.into_row().0));
-            }
+            WriteKind::Insert { source: Source::Rows { rows, .. }, .. } => rows.extend(new),
             _ => self.write.mistakes.push(two_sources()),
         }
         self
@@ -165,7 +163,7 @@ impl Insert {
             }
         }
         match in_order(columns, record) {
-            Ok(row) => rows.push(row),
+            Ok(row) => rows.listed().push(row),
             Err((column, what)) => {
                 let shown = table.as_ref().map_or_else(String::new, |table| format!(" for {table:?}"));
                 let column = crate::error::show_name(&column);

@@ -9,16 +9,16 @@ mod merge;
 mod record;
 mod returning;
 mod row;
+mod rows;
 mod update;
 mod upsert;
 mod version;
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
 
 pub(crate) use check::check_write;
-pub(crate) use copy::CopyType;
+pub(crate) use copy::{CopyType, Way};
 pub use delete::Delete;
 pub use insert::Insert;
 pub(crate) use insert::Progress;
@@ -26,7 +26,7 @@ pub use keyed::{DeleteByKeys, UpdateByKeys};
 pub use merge::Merge;
 pub use returning::Returning;
 pub use row::IntoRow;
-pub(crate) use row::Row as GivenRow;
+pub(crate) use rows::{MANY, RowSet};
 pub use update::Update;
 pub use upsert::{Changes, ConflictTarget, OnConflict, UniqueKey, incoming, unique_key};
 pub(crate) use upsert::{Target, Upsert, repeated_keys, told_apart};
@@ -36,7 +36,6 @@ use super::{Frame, IntoTable, JoinOn, Origin, Stripped, TableName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Expr, IntoExpr};
 use crate::ident::Ident;
-use crate::value::Bind;
 
 /// A write as its builder leaves it: a plan like a frame's, which takes the same way through the guard.
 #[derive(Clone)]
@@ -78,11 +77,11 @@ pub(crate) enum WriteKind {
 #[derive(Clone)]
 pub(crate) enum Source {
     Rows {
-        rows: Vec<Vec<Bind>>,
+        rows: RowSet,
         /// They came through serde, which knows no dates: a text becomes what its column holds.
         loose: bool,
-        /// The exact types of their columns, where the rows go by COPY.
-        copy: Option<Arc<[CopyType]>>,
+        /// How they go.
+        way: Way,
     },
     Frame {
         frame: Frame,

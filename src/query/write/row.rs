@@ -1,6 +1,7 @@
 //! Rows of the program: tuples, arrays and vectors.
 
 use crate::types::SqlType;
+use crate::value::packed::{PackedRows, pack};
 use crate::value::{Bind, ToValue};
 
 /// Values of one row, by position: a tuple, an array or a vector. The trait is sealed.
@@ -11,6 +12,19 @@ use crate::value::{Bind, ToValue};
 pub trait IntoRow: sealed::Sealed {
     #[doc(hidden)]
     fn into_row(self) -> Row;
+
+    /// The same as [`types`](IntoRow::types), at no cost.
+    #[doc(hidden)]
+    const TYPES: Option<&'static [SqlType]> = None;
+
+    /// Adds the row to others of its types; only where `TYPES` tells them.
+    #[doc(hidden)]
+    fn pack(self, rows: &mut PackedRows)
+    where
+        Self: Sized,
+    {
+        let _ = rows;
+    }
 
     /// The types of its values, where the type of the row tells.
     #[doc(hidden)]
@@ -40,6 +54,15 @@ impl<T: ToValue, const N: usize> IntoRow for [T; N] {
         Row(self.into_iter().map(bind).collect())
     }
 
+    const TYPES: Option<&'static [SqlType]> = Some(&[T::SQL_TYPE; N]);
+
+    #[inline]
+    fn pack(self, rows: &mut PackedRows) {
+        let mut columns = rows.columns.iter_mut();
+        self.into_iter().for_each(|value| pack(value, &mut columns));
+        rows.end_row();
+    }
+
     fn types() -> Option<Vec<SqlType>> {
         Some(vec![T::SQL_TYPE; N])
     }
@@ -60,6 +83,16 @@ macro_rules! rows {
             fn into_row(self) -> Row {
                 let ($($name,)+) = self;
                 Row(vec![$(bind($name)),+])
+            }
+
+            const TYPES: Option<&'static [SqlType]> = Some(&[$($name::SQL_TYPE),+]);
+
+            #[inline]
+            fn pack(self, rows: &mut PackedRows) {
+                let ($($name,)+) = self;
+                let mut columns = rows.columns.iter_mut();
+                $(pack($name, &mut columns);)+
+                rows.end_row();
             }
 
             fn types() -> Option<Vec<SqlType>> {
