@@ -50,11 +50,9 @@ impl Resolver<'_> {
                         let types = packed_types(table, columns, &types, packed, mistakes);
                         InsertRows::Packed { rows: rows.len(), types, way: way.clone() }
                     }
-                    packed => {
-                        // Rows that were made for this have no place that the next statement of this shape would have too.
-                        let loose_or_made = *loose || packed.is_some();
-                        let listed = rows.to_listed();
-                        let first = self.batch(table, columns, &types, &listed, *loose, loose_or_made, mistakes);
+                    // Packed rows are of no shape that is kept, so it does not matter where their copies lie.
+                    _ => {
+                        let first = self.batch(table, columns, &types, &rows.to_listed(), *loose, mistakes);
                         InsertRows::Binds { first, rows: rows.len() }
                     }
                 };
@@ -96,7 +94,6 @@ impl Resolver<'_> {
         types: &[Option<SqlType>],
         rows: &[Vec<Bind>],
         loose: bool,
-        made: bool,
         mistakes: &mut Vec<Error>,
     ) -> usize {
         let first = self.binds.len();
@@ -104,7 +101,7 @@ impl Resolver<'_> {
         for row in rows {
             for ((bind, target), column) in row.iter().zip(types).zip(columns) {
                 // What came through serde has no place of its own that the next statement of this shape would have too.
-                let origin = if made { Provenance::Unknown } else { Provenance::Literal(Address::of(bind)) };
+                let origin = if loose { Provenance::Unknown } else { Provenance::Literal(Address::of(bind)) };
                 let mut bind = match target {
                     Some(target) if loose => conform(bind, *target),
                     _ => bind.clone(),

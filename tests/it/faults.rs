@@ -1,5 +1,6 @@
 //! What happens when statements take too long, servers fall silent, callers go away and sessions break.
 
+mod bulk;
 mod cancelled;
 mod cuts;
 mod deadlines;

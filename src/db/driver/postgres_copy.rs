@@ -115,11 +115,11 @@ impl<'r> Column<'r> {
                     _ => false,
                 };
                 // One look at all of them.
-                if text.as_bytes().contains(&0) || i32::try_from(text.len()).is_err() {
-                    if let Some(row) = rows.clone().find(refused) {
-                        let long = matches!(values.cell(row), PackedCell::Text(it) if !it.contains('\0'));
-                        return Err((row, if long { Unsendable::OutOfRange } else { Unsendable::Nul }));
-                    }
+                if (text.as_bytes().contains(&0) || i32::try_from(text.len()).is_err())
+                    && let Some(row) = rows.clone().find(refused)
+                {
+                    let long = matches!(values.cell(row), PackedCell::Text(it) if !it.contains('\0'));
+                    return Err((row, if long { Unsendable::OutOfRange } else { Unsendable::Nul }));
                 }
             }
             CopyType::Bool if values.sql_type() == SqlType::Bool => {}

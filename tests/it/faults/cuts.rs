@@ -211,7 +211,7 @@ async fn a_bulk_insert_that_is_cut_is_whole_or_absent() {
 }
 
 /// Polls `work` this many times and then drops it; `None` when it was dropped.
-async fn polled<T>(work: impl Future<Output = T>, mut polls: usize) -> Option<T> {
+pub(super) async fn polled<T>(work: impl Future<Output = T>, mut polls: usize) -> Option<T> {
     let mut work = Box::pin(work);
     poll_fn(move |cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {

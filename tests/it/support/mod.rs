@@ -18,6 +18,7 @@
 mod certificates;
 mod database;
 mod mariadb_server;
+mod own_server;
 mod postgres_server;
 mod process;
 mod programs;
@@ -29,6 +30,7 @@ mod server;
 
 pub use certificates::{Certificates, Pair, certificates};
 pub use database::{TestDatabase, each, on};
+pub use own_server::OwnServer;
 pub use proxy::{Fault, Proxy};
 pub use recorder::{Recorder, Seen};
 pub use redis_server::{LIMITS_USER, Redis};

@@ -119,7 +119,7 @@ fn started(all: &'static [Started; 4], kind: &'static Kind, tls: Tls) -> Option<
 }
 
 impl Server {
-    fn start(kind: &Kind, tls: Tls) -> Result<Option<Server>, String> {
+    pub(super) fn start(kind: &Kind, tls: Tls) -> Result<Option<Server>, String> {
         let version = match (kind.version)() {
             Some(version) => version?,
             None if std::env::var_os("PORTCULLIS_REQUIRE_SERVERS").is_some_and(|value| value == "1") => {
