@@ -139,9 +139,10 @@ impl Keyed {
             );
             return Err(error("keys.more", message));
         }
-        let WriteKind::Insert { columns, source: Source::Rows { rows, loose, .. }, .. } = rows.write.kind else {
+        let WriteKind::Insert { columns, source: Source::Rows { mut rows, loose, .. }, .. } = rows.write.kind else {
             return Err(Error::internal("keyed.rows"));
         };
+        let rows = std::mem::take(rows.listed());
         let mut keyed = Keyed { table: table.clone(), keys, columns, rows: Vec::new(), needs_rows: false, write };
         if rows.is_empty() {
             return Ok(keyed);

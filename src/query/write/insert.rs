@@ -41,7 +41,7 @@ impl Insert {
 
     /// Rows for another write.
     pub(super) fn of(write: &Write, origin: Origin) -> Insert {
-        let source = Source::Rows { rows: Vec::new(), loose: false, copy: None };
+        let source = Source::Rows { rows: RowSet::default(), loose: false, way: Way::Values };
         let kind = WriteKind::Insert { columns: Vec::new(), source, upsert: None };
         let write = Write { kind, mistakes: Vec::new(), ..write.clone() };
         Insert { write, origin, progress: None }
