@@ -1,5 +1,9 @@
 //! Values: what is bound into a statement and what comes back in a row.
 
+#[cfg_attr(
+    not(all(feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "what the servers' drivers need")
+)]
 pub(crate) mod packed;
 
 use std::fmt;
