@@ -7,6 +7,8 @@ use super::super::handle::Runner;
 use super::super::terminals::{at_most_one, exactly_one};
 use super::insert::MakeSink;
 use super::{insert, run_into, steps};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::policy::validation::Verdict;
 use crate::query::{Returning, Source, Write, WriteKind, check_write};

@@ -103,7 +103,8 @@ impl<'r> RowValues<'r> {
         RowValues { values }
     }
 
-    /// The value of `column`, which may be NULL; `None` for a column that the row gives none for, or that the rule does not name.
+    /// The value of `column`, which may be NULL; `None` for a column that the write gives none for. Of a row as it was before only the columns that
+    /// rules name are read.
     pub fn get(&self, column: &str) -> Option<&'r Value> {
         self.values.iter().find(|(name, _)| *name == column).map(|(_, value)| *value)
     }
