@@ -122,7 +122,15 @@ impl Runner {
             return Err(mistakes);
         }
         let known = self.known_table(table).await?;
-        check_values(write, validators, &known)
+        match check_values(write, validators, &known) {
+            // The table may have got the column since it was read.
+            Err(error) if error.code() == "validation.unknown_column" && self.core.recent.may_refresh() => {
+                let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned());
+                self.read_tables(&[(schema, table.name.as_str().to_owned())]).await?;
+                check_values(write, validators, &*self.known_table(table).await?)
+            }
+            checked => checked,
+        }
     }
 
     /// The table as the catalogue knows it: names are compared with its names, so that no other spelling of a column goes past its rules.

@@ -337,6 +337,22 @@ async fn mistakes_of_a_validator_show_when_it_is_built_or_the_table_is_written()
 }
 
 #[tokio::test]
+async fn a_column_that_a_rule_names_is_found_when_the_table_gets_it() {
+    support::each(async |db| {
+        db.execute_setup(TABLES).await;
+        let (ruled, _) = with(db, Some(Validator::new("news").column("kind", rules().one_of(["a", "b"])))).await;
+        let insert = || ruled.insert("news").columns(["id"]).row([1]).execute();
+        assert_eq!(insert().await.expect_err("no column").code(), "validation.unknown_column");
+        db.execute_setup(&["ALTER TABLE news ADD COLUMN kind varchar(9)"]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        assert_eq!(insert().await.expect("a row"), 1, "on {}", db.dialect);
+        let wrong = ruled.update("news").set("kind", "c").all_rows().execute().await;
+        assert_eq!(wrong.expect_err("a violation").kind(), ErrorKind::Validation);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_pattern_means_the_whole_text() {
     support::on(&[portcullis::Dialect::Sqlite], async |db| {
         db.execute_setup(TABLES).await;
