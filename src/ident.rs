@@ -57,6 +57,16 @@ impl Ident {
         Ok(Ident(Text::new(name)))
     }
 
+    /// Checks `name` without keeping it.
+    pub(crate) fn check(name: &str) -> Result<()> {
+        check(name)
+    }
+
+    /// A name that was checked before, by its bytes; `None` if they are no text.
+    pub(crate) fn checked_before(name: &[u8]) -> Option<Ident> {
+        std::str::from_utf8(name).ok().map(|name| Ident(Text::new(name)))
+    }
+
     /// Checks a name that lives for ever, without a copy.
     pub(crate) fn fixed(name: &'static str) -> Result<Ident> {
         check(name)?;
@@ -119,12 +129,57 @@ const fn classes() -> [Class; 128] {
     table
 }
 
+#[inline]
 fn check(name: &str) -> Result<()> {
-    let bytes = name.as_bytes();
-    let word = |plain: bool, byte: &u8| plain & (byte.is_ascii_alphanumeric() | (*byte == b'_'));
-    if (1..=MAX_BYTES).contains(&bytes.len()) && bytes.iter().fold(true, word) {
-        return Ok(());
+    if is_word(name.as_bytes()) { Ok(()) } else { check_each(name) }
+}
+
+/// Whether the name is made of letters, digits and `_` of ASCII alone, as most are; eight bytes at a time.
+#[inline]
+fn is_word(bytes: &[u8]) -> bool {
+    let length = bytes.len();
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        // The last eight overlap those before.
+        let mut all = of_a_word(u64::from_le_bytes(*first)) & of_a_word(u64::from_le_bytes(*last));
+        if length > 16 {
+            let (chunks, _) = bytes.as_chunks::<8>();
+            all = chunks.iter().skip(1).fold(all, |all, chunk| all & of_a_word(u64::from_le_bytes(*chunk)));
+        }
+        return all == HIGH && length <= MAX_BYTES;
     }
+    let word = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32,
+        _ => match bytes {
+            [one] => u64::from_le_bytes([*one; 8]),
+            [one, two] => u64::from_le_bytes([*one, *two, *one, *two, *one, *two, *one, *two]),
+            [one, two, three] => u64::from_le_bytes([*one, *two, *three, *one, *one, *two, *three, *one]),
+            _ => return false,
+        },
+    };
+    of_a_word(word) == HIGH
+}
+
+/// The highest bit of each of eight bytes.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The highest bit of each byte that is a letter, a digit or `_` of ASCII.
+#[inline]
+const fn of_a_word(bytes: u64) -> u64 {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    // None of these sums runs over into the next byte: without their highest bit the bytes are below 128.
+    let low = bytes & !HIGH;
+    let small = low | each(0x20);
+    let letter = (small + each(0x80 - b'a')) & !(small + each(0x7f - b'z'));
+    let digit = (low + each(0x80 - b'0')) & !(low + each(0x7f - b'9'));
+    let underscore = !((low ^ each(b'_')) + each(0x7f));
+    (letter | digit | underscore) & !bytes & HIGH
+}
+
+#[inline(never)]
+fn check_each(name: &str) -> Result<()> {
+    let bytes = name.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
         return Err(Error::new(ErrorKind::Name, "ident.empty", "a name is empty; write the name of a table or column"));
     };
@@ -285,7 +340,7 @@ impl Text {
         let mut bytes = [0; SHORT];
         match (bytes.get_mut(..name.len()), u8::try_from(name.len())) {
             (Some(place), Ok(length)) => {
-                place.copy_from_slice(name.as_bytes());
+                copy(place, name.as_bytes());
                 Text::Short { length, bytes }
             }
             _ => Text::Shared(name.into()),
@@ -307,6 +362,35 @@ impl Text {
             Text::Fixed(name) => name,
             Text::Shared(name) => name,
         }
+    }
+}
+
+/// Copies few bytes, of which both have the same number, without a call: the two ends overlap.
+#[inline]
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
+    macro_rules! ends {
+        ($size:literal) => {
+            if let (Some(first), Some(last)) = (from.first_chunk::<$size>(), from.last_chunk::<$size>())
+                && from.len() <= 2 * $size
+            {
+                let (first, last) = (*first, *last);
+                if let Some(place) = to.first_chunk_mut::<$size>() {
+                    *place = first;
+                }
+                if let Some(place) = to.last_chunk_mut::<$size>() {
+                    *place = last;
+                }
+                return;
+            }
+        };
+    }
+    ends!(8);
+    ends!(4);
+    ends!(16);
+    if from.len() < 4 {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    } else {
+        to.copy_from_slice(from);
     }
 }
 
@@ -375,6 +459,32 @@ mod tests {
         ] {
             assert_eq!(Ident::new(hostile).unwrap_err().code(), code, "{hostile:?}");
             assert_eq!(Ident::new(twin).unwrap().as_str(), twin);
+        }
+    }
+
+    #[test]
+    fn a_word_is_seen_by_each_of_its_bytes() {
+        for length in 0..80 {
+            let word = "aZ09_mNz7".repeat(9)[..length].to_owned();
+            assert_eq!(is_word(word.as_bytes()), (1..=63).contains(&length), "{length}");
+            for place in 0..length.min(63) {
+                for byte in 0..=255u8 {
+                    let mut bytes = word.clone().into_bytes();
+                    bytes[place] = byte;
+                    let plain = byte.is_ascii_alphanumeric() || byte == b'_';
+                    assert_eq!(is_word(&bytes), plain && length <= 63, "{byte} at {place} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_copied_whatever_their_number() {
+        let from: Vec<u8> = (1..=64).collect();
+        for length in 0..=from.len() {
+            let mut to = vec![0; length];
+            copy(&mut to, &from[..length]);
+            assert_eq!(to, from[..length]);
         }
     }
 

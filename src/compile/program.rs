@@ -70,7 +70,18 @@ impl Program {
     pub(super) fn run(&self, values: &Values<'_>) -> Option<Vec<Bind>> {
         let mut binds = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            binds.push(self.bind(step, values)?);
+            match step {
+                // Most are such, and are made where they stay.
+                Step::Literal { value, sql_type } => {
+                    let bind = values.get(*value)?.bind()?;
+                    if bind.sql_type == *sql_type {
+                        push_clone(&mut binds, bind);
+                    } else {
+                        binds.push(as_type(bind, *sql_type));
+                    }
+                }
+                step => binds.push(self.bind(step, values)?),
+            }
         }
         Some(binds)
     }
@@ -78,10 +89,7 @@ impl Program {
     fn bind(&self, step: &Step, values: &Values<'_>) -> Option<Bind> {
         Some(match step {
             Step::Own(bind) => bind.clone(),
-            Step::Literal { value, sql_type } => match values.get(*value)? {
-                Given::Literal(bind) => as_type(bind, *sql_type),
-                _ => return None,
-            },
+            Step::Literal { value, sql_type } => as_type(values.get(*value)?.bind()?, *sql_type),
             Step::Pattern { value } => match values.get(*value)? {
                 Given::Pattern(pattern, text) => {
                     Bind { value: Value::Text(escaped(pattern, text)), sql_type: SqlType::Text }
@@ -110,6 +118,17 @@ impl Program {
 
     pub(super) fn size(&self) -> usize {
         self.steps.len() * size_of::<Step>()
+    }
+}
+
+/// A number is copied, which takes the place of a match.
+#[inline]
+fn push_clone(binds: &mut Vec<Bind>, bind: &Bind) {
+    let sql_type = bind.sql_type;
+    match &bind.value {
+        Value::Int(number) => binds.push(Bind { value: Value::Int(*number), sql_type }),
+        Value::Text(text) => binds.push(Bind { value: Value::Text(text.clone()), sql_type }),
+        value => binds.push(Bind { value: value.clone(), sql_type }),
     }
 }
 

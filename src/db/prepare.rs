@@ -129,7 +129,7 @@ impl Plan<'_> {
             }
             Plan::Write(write) => {
                 let mut depth = 0;
-                write.each_expr(&mut |expr| depth = depth.max(expr.0.depth));
+                write.each_expr(&mut |expr| depth = depth.max(expr.depth()));
                 match write.frame() {
                     // It will be refused before anything recurses.
                     Some(frame) if frame.relation.size > 10_000 => 0,

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::handle::Core;
 use super::many::{Batch, LastBatch};
@@ -66,7 +66,7 @@ struct Kept {
     hash: u64,
     key: Box<[u8]>,
     tables: u64,
-    reusable: Arc<Reusable>,
+    reusable: Reusable,
     bytes: usize,
     /// Looked up since the hand passed.
     used: AtomicBool,
@@ -119,7 +119,8 @@ impl Shapes {
         self.places.get(number as usize)
     }
 
-    fn find(&self, key: &[u8], hash: u64, tables: u64) -> Option<Arc<Reusable>> {
+    /// What `make` makes of the shape of this key, if there is one.
+    fn find<T>(&self, key: &[u8], hash: u64, tables: u64, make: impl FnOnce(&Reusable) -> T) -> Option<T> {
         let place = read(self.place(hash)?);
         let found = place.kept.iter().find(|kept| kept.hash == hash && kept.tables == tables && *kept.key == *key);
         let counter = if found.is_some() { &place.hits } else { &place.misses };
@@ -128,7 +129,7 @@ impl Shapes {
         if !found.used.load(Ordering::Relaxed) {
             found.used.store(true, Ordering::Relaxed);
         }
-        Some(Arc::clone(&found.reusable))
+        Some(make(&found.reusable))
     }
 
     fn keep(&self, key: &[u8], hash: u64, tables: u64, reusable: Reusable) {
@@ -137,8 +138,7 @@ impl Shapes {
         if bytes > MAX_PLACE {
             return;
         }
-        let kept =
-            Kept { hash, key: key.into(), tables, reusable: Arc::new(reusable), bytes, used: AtomicBool::new(false) };
+        let kept = Kept { hash, key: key.into(), tables, reusable, bytes, used: AtomicBool::new(false) };
         let mut place = write(place);
         // Two threads may have compiled it at once; and what was compiled with other tables will not be looked up again.
         let bytes_before = place.bytes;
@@ -194,11 +194,24 @@ fn hash(seed: u64, key: &[u8]) -> u64 {
         (product as u64) ^ ((product >> 64) as u64)
     };
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    let mut state = fold(seed ^ key.len() as u64, A);
-    let (chunks, rest) = key.as_chunks::<16>();
-    for chunk in chunks {
+    let mix = |state: u64, chunk: &[u8; 16]| {
         let (low, high) = (u128::from_le_bytes(*chunk) as u64, (u128::from_le_bytes(*chunk) >> 64) as u64);
-        state = fold(low ^ A ^ state, high ^ B);
+        fold(low ^ A ^ state, high ^ B)
+    };
+    let mut state = fold(seed ^ key.len() as u64, A);
+    // Three at a time, which do not wait for each other.
+    let (triples, rest) = key.as_chunks::<48>();
+    let mut others = [state ^ A, state ^ B];
+    for triple in triples {
+        if let ([one, two, three], []) = triple.as_chunks::<16>() {
+            state = mix(state, one);
+            others = [mix(others[0], two), mix(others[1], three)];
+        }
+    }
+    state ^= fold(others[0] ^ A, others[1] ^ B);
+    let (chunks, rest) = rest.as_chunks::<16>();
+    for chunk in chunks {
+        state = mix(state, chunk);
     }
     let (low, high) = rest.split_at(rest.len().min(8));
     fold(word(low) ^ B ^ state, word(high) ^ A ^ seed)
@@ -261,14 +274,15 @@ impl Shapes {
         let hash = hash(self.seed, walk.key());
         // The number first: what is compiled with newer tables under an older number is just not found.
         let tables = self.tables.load(Ordering::SeqCst);
-        let Some(reusable) = self.find(walk.key(), hash, tables) else {
+        let with_values = |reusable: &Reusable| reusable.with_values(walk.values(), plan.max_affected());
+        let Some(made) = self.find(walk.key(), hash, tables, with_values) else {
             let query = anew()?;
             if let Some(reusable) = query.reusable(walk.values(), target) {
                 self.keep(walk.key(), hash, tables, reusable);
             }
             return Ok(query);
         };
-        match reusable.with_values(walk.values(), plan.max_affected()) {
+        match made {
             Some(query) => {
                 #[cfg(debug_assertions)]
                 self.check(&query, anew(), tables)?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -331,7 +333,7 @@ fn what_was_compiled_with_other_tables_does_not_serve() {
     assert_eq!((shapes.counts().hits, shapes.counts().misses), (0, 2));
     // Compiled before the tables changed and kept after: not found either.
     let (walked, tables) = (Walk::new(Vec::new(), 0), shapes.tables.load(Ordering::SeqCst));
-    assert!(shapes.find(walked.key(), hash(shapes.seed, walked.key()), tables).is_none());
+    assert!(shapes.find(walked.key(), hash(shapes.seed, walked.key()), tables, |_| ()).is_none());
 }
 
 #[test]

@@ -6,9 +6,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::leaf::column;
 use super::{Declared, Expr, MembersFor, OperandFor, SortKey, family};
-use crate::ident::{Ident, rust_name};
+use crate::ident::rust_name;
 use crate::types::SqlType;
 use crate::value::Interval;
 
@@ -101,9 +100,7 @@ impl<T: ColumnType> Column<T> {
     /// The column as an untyped expression, qualified by its table.
     pub fn expr(self) -> Expr {
         let declared = Declared { sql_type: T::SQL_TYPE, nullable: T::NULLABLE };
-        column(Some(self.table), self.name, Some(declared), || {
-            Ok((Some(Ident::fixed(self.table)?), Ident::fixed(self.name)?))
-        })
+        Expr::column(Some(self.table), self.name, Some(declared))
     }
 
     /// The same column of the relation that was named `alias` with `as_`.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::leaf::column;
+use super::flat::{Pair, Single};
 use super::members::Members;
 use super::operand::{IntoExpr, Operand};
-use super::{Arithmetic, Comparison, Expr, Kind, Pattern, SortKey};
+use super::{Arithmetic, Comparison, Expr, Kind, Pattern, Repr, SortKey};
 use crate::error::{Error, ErrorKind};
 use crate::ident::Ident;
 use crate::types::SqlType;
@@ -15,7 +15,7 @@ use crate::value::{Bind, Value};
 /// database, so `'a' = 'A'` is false on all of them.
 impl Expr {
     fn compare(self, comparison: Comparison, operand: impl Operand) -> Expr {
-        Expr::make(Kind::Compare(comparison, self, operand.into_operand()))
+        operand.beside(self, Pair::Compare(comparison))
     }
 
     /// `self = operand`; SQL text: `"c" = $1`.
@@ -53,14 +53,14 @@ impl Expr {
 
     /// True where `self` lies between `low` and `high`, both included.
     pub fn between(self, low: impl Operand, high: impl Operand) -> Expr {
-        let (low, high) = (low.into_operand(), high.into_operand());
-        Expr::make(Kind::Between { operand: self, low, high, negated: false })
+        let parts = Box::new([self, low.into_operand(), high.into_operand()]);
+        Expr::make(Kind::Between { parts, negated: false })
     }
 
     /// The opposite of [`Expr::between`].
     pub fn not_between(self, low: impl Operand, high: impl Operand) -> Expr {
-        let (low, high) = (low.into_operand(), high.into_operand());
-        Expr::make(Kind::Between { operand: self, low, high, negated: true })
+        let parts = Box::new([self, low.into_operand(), high.into_operand()]);
+        Expr::make(Kind::Between { parts, negated: true })
     }
 
     /// True where `self` equals one of `values`. No values at all is FALSE, without a bind; 100,000 values are one bind on
@@ -92,12 +92,12 @@ impl Expr {
 
     /// True where `self` is NULL.
     pub fn is_null(self) -> Expr {
-        Expr::make(Kind::IsNull { operand: self, negated: false })
+        self.single(Single::IsNull { negated: false })
     }
 
     /// True where `self` is not NULL.
     pub fn is_not_null(self) -> Expr {
-        Expr::make(Kind::IsNull { operand: self, negated: true })
+        self.single(Single::IsNull { negated: true })
     }
 }
 
@@ -133,15 +133,17 @@ impl Expr {
 
     /// Adds to the list in place when nobody else holds it, so a loop of a hundred thousand `and` stays flat and linear.
     fn chain(mut self, other: Expr, all: bool) -> Expr {
-        if let Some(node) = Arc::get_mut(&mut self.0) {
+        if let Repr::Tree(node) = &mut self.0
+            && let Some(node) = Arc::get_mut(node)
+        {
             let list = match &mut node.kind {
                 Kind::All(list) if all => Some(list),
                 Kind::Any(list) if !all => Some(list),
                 _ => None,
             };
             if let Some(list) = list {
-                node.depth = node.depth.max(other.0.depth.saturating_add(1));
-                node.verbs = node.verbs.saturating_add(other.0.verbs);
+                node.depth = node.depth.max(other.depth().saturating_add(1));
+                node.verbs = node.verbs.saturating_add(other.verbs());
                 list.push(other);
                 return self;
             }
@@ -155,14 +157,14 @@ impl Expr {
 impl Expr {
     fn arithmetic(self, operation: Arithmetic, operand: impl Operand) -> Expr {
         let operand = operand.into_operand();
-        if let Kind::Literal(Bind { value: Value::Interval(interval), .. }) = operand.kind() {
+        if let Some(Bind { value: Value::Interval(interval), .. }) = operand.literal() {
             match operation {
                 Arithmetic::Add => return self.date_add(*interval),
                 Arithmetic::Subtract => return self.date_sub(*interval),
                 _ => {}
             }
         }
-        Expr::make(Kind::Arithmetic(operation, self, operand))
+        self.pair(operand, Pair::Arithmetic(operation))
     }
 
     /// The whole quotient of two integers, cut towards zero: `7 int_div 2` is 3 and `-7 int_div 2` is -3; NULL when the
@@ -184,7 +186,7 @@ impl Expr {
     #[doc(alias("alias"))]
     pub fn as_(self, name: &str) -> Expr {
         match Ident::new(name) {
-            Ok(name) => Expr::make(Kind::Alias(self, name)),
+            Ok(name) => self.single(Single::Alias(&name)),
             Err(error) => Expr::invalid(error),
         }
     }
@@ -196,11 +198,15 @@ impl Expr {
     /// let same = col("id").of("orders").eq(col("order_id").of("items"));
     /// # let _ = same;
     /// ```
-    pub fn of(self, relation: &str) -> Expr {
+    pub fn of(mut self, relation: &str) -> Expr {
+        if let Repr::Flat(flat) = &mut self.0
+            && Ident::check(relation).is_ok()
+            && flat.belong_to(relation.as_bytes())
+        {
+            return self;
+        }
         match self.kind() {
-            Kind::Column { name, declared, .. } => {
-                column(Some(relation), name.as_bytes(), *declared, || Ok((Some(Ident::new(relation)?), name.clone())))
-            }
+            Kind::Column { name, declared, .. } => Expr::column(Some(relation), name.as_str(), *declared),
             Kind::Outer { name, .. } => match Ident::new(relation) {
                 Ok(table) => Expr::make(Kind::Outer { table: Some(table), name: name.clone() }),
                 Err(error) => Expr::invalid(error),
@@ -247,14 +253,14 @@ operators! {
 impl std::ops::Neg for Expr {
     type Output = Expr;
     fn neg(self) -> Expr {
-        Expr::make(Kind::Negate(self))
+        self.single(Single::Negate)
     }
 }
 
 impl std::ops::Not for Expr {
     type Output = Expr;
     fn not(self) -> Expr {
-        Expr::make(Kind::Not(self))
+        self.single(Single::Not)
     }
 }
 

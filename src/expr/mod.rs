@@ -11,7 +11,7 @@ mod call;
 mod letters;
 mod regexp;
 mod scalar;
-mod leaf;
+mod flat;
 mod functions;
 mod aggregate;
 mod window;
@@ -33,6 +33,7 @@ pub(crate) use array::ArrayFunction;
 pub(crate) use call::Function;
 pub use column::{Column, ColumnType};
 pub(crate) use date_pattern::{DatePattern, Field, Parts};
+use flat::{Flat, Pair, Single};
 pub use functions::aggregate::{
     CountOperand, DistinctOperands, array_agg, avg, bool_and, bool_or, corr, count, count_distinct, covar_pop,
     covar_samp, first, json_array_agg, json_object_agg, last, max, median, min, mode, percentile_cont, percentile_disc,
@@ -82,9 +83,38 @@ pub(crate) use window::{
 /// let condition = all_of([grown_up, reachable]);
 /// # let _ = condition;
 /// ```
-#[derive(Clone)]
 #[must_use = "an expression does nothing until it is given to a verb"]
-pub struct Expr(pub(crate) Arc<Node>);
+pub struct Expr(pub(crate) Repr);
+
+pub(crate) enum Repr {
+    /// Small ones, which are most.
+    Flat(Box<Flat>),
+    Tree(Arc<Node>),
+    /// What is left of one that is taken apart.
+    Gone,
+}
+
+impl Clone for Expr {
+    #[inline]
+    fn clone(&self) -> Expr {
+        Expr(match &self.0 {
+            Repr::Flat(flat) => Repr::Flat(flat.copied()),
+            Repr::Tree(node) => Repr::Tree(Arc::clone(node)),
+            Repr::Gone => Repr::Gone,
+        })
+    }
+}
+
+impl Drop for Expr {
+    #[inline]
+    fn drop(&mut self) {
+        if let Repr::Flat(_) = &self.0
+            && let Repr::Flat(flat) = std::mem::replace(&mut self.0, Repr::Gone)
+        {
+            flat.spare();
+        }
+    }
+}
 
 pub(crate) struct Node {
     pub(crate) kind: Kind,
@@ -120,9 +150,8 @@ pub(crate) enum Kind {
         negated: bool,
     },
     Between {
-        operand: Expr,
-        low: Expr,
-        high: Expr,
+        /// The operand, the low bound and the high one.
+        parts: Box<[Expr; 3]>,
         negated: bool,
     },
     Like {
@@ -215,24 +244,142 @@ pub(crate) enum Pattern {
 impl Expr {
     #[inline]
     pub(crate) fn make(kind: Kind) -> Expr {
-        let (mut depth, mut verbs) = (0, 0u32);
-        children(&kind, |child| {
-            depth = depth.max(child.0.depth);
-            verbs = verbs.saturating_add(child.0.verbs);
-        });
-        if let Kind::Subquery { plan, .. } = &kind {
-            depth = depth.max(plan.depth);
-            verbs = verbs.saturating_add(plan.size);
-        }
-        Expr(Arc::new(Node { kind, depth: depth.saturating_add(1), verbs }))
+        Expr(Repr::Tree(Arc::new(Node::new(kind))))
     }
 
     pub(crate) fn invalid(error: Error) -> Expr {
         Expr::make(Kind::Invalid(error))
     }
 
+    /// The same as a tree.
     pub(crate) fn kind(&self) -> &Kind {
-        &self.0.kind
+        match &self.0 {
+            Repr::Flat(flat) => &flat.tree().kind,
+            Repr::Tree(node) => &node.kind,
+            Repr::Gone => &Kind::Null,
+        }
+    }
+
+    /// The longest way down to a leaf.
+    #[inline]
+    pub(crate) fn depth(&self) -> u32 {
+        match &self.0 {
+            Repr::Flat(flat) => flat.depth(),
+            Repr::Tree(node) => node.depth,
+            Repr::Gone => 0,
+        }
+    }
+
+    /// How many verbs the frames have that stand in it.
+    #[inline]
+    pub(crate) fn verbs(&self) -> u32 {
+        match &self.0 {
+            Repr::Flat(_) | Repr::Gone => 0,
+            Repr::Tree(node) => node.verbs,
+        }
+    }
+
+    /// A bound value.
+    #[inline]
+    pub(crate) fn value(bind: Bind) -> Expr {
+        match Flat::literal(bind) {
+            Ok(flat) => Expr(Repr::Flat(flat)),
+            Err(bind) => Expr::make(Kind::Literal(bind)),
+        }
+    }
+
+    /// The value, if it is one and nothing else.
+    pub(crate) fn literal(&self) -> Option<&Bind> {
+        match &self.0 {
+            Repr::Flat(flat) if flat.depth() == 1 => flat.value(),
+            Repr::Flat(_) | Repr::Gone => None,
+            Repr::Tree(node) => match &node.kind {
+                Kind::Literal(bind) => Some(bind),
+                _ => None,
+            },
+        }
+    }
+
+    /// An aggregate without an operand.
+    fn aggregate_of_rows(function: Aggregate) -> Expr {
+        match Flat::aggregate_of_rows(function) {
+            Some(flat) => Expr(Repr::Flat(flat)),
+            None => Expr::make(Kind::Aggregate(Box::new(AggregateCall::new(function, Vec::new())))),
+        }
+    }
+
+    /// The two joined.
+    #[inline]
+    fn pair(mut self, mut other: Expr, pair: Pair) -> Expr {
+        if let (Repr::Flat(one), Repr::Flat(other)) = (&mut self.0, &mut other.0)
+            && one.join(other, pair)
+        {
+            return self;
+        }
+        Expr::make(pair.kind(self, other))
+    }
+
+    /// The expression joined to a value.
+    #[inline]
+    fn pair_value(mut self, bind: Bind, pair: Pair) -> Expr {
+        let bind = match &mut self.0 {
+            Repr::Flat(flat) => match flat.join_value(bind, pair) {
+                Ok(()) => return self,
+                Err(bind) => bind,
+            },
+            Repr::Tree(_) | Repr::Gone => bind,
+        };
+        Expr::make(pair.kind(self, Expr::value(bind)))
+    }
+
+    /// The expression with `single` around it.
+    #[inline]
+    fn single(mut self, single: Single<'_>) -> Expr {
+        if let Repr::Flat(flat) = &mut self.0
+            && flat.wrap(single)
+        {
+            return self;
+        }
+        Expr::make(single.kind(self))
+    }
+
+    /// The column called `name`, of the relation called `table` if one is given.
+    #[inline]
+    fn column(table: Option<&str>, name: &str, declared: Option<Declared>) -> Expr {
+        let mut column = Expr(Repr::Flat(Flat::new()));
+        if let Repr::Flat(flat) = &mut column.0
+            && table.is_none_or(|table| Ident::check(table).is_ok())
+            && Ident::check(name).is_ok()
+            && flat.column(table.map(str::as_bytes), name.as_bytes(), declared).is_some()
+        {
+            return column;
+        }
+        column = Expr::long_column(table, name, declared);
+        column
+    }
+
+    #[inline(never)]
+    fn long_column(table: Option<&str>, name: &str, declared: Option<Declared>) -> Expr {
+        match (table.map(Ident::new).transpose(), Ident::new(name)) {
+            (Ok(table), Ok(name)) => Expr::make(Kind::Column { table, name, declared }),
+            (Err(error), _) | (_, Err(error)) => Expr::invalid(error),
+        }
+    }
+}
+
+impl Node {
+    #[inline]
+    fn new(kind: Kind) -> Node {
+        let (mut depth, mut verbs) = (0, 0u32);
+        children(&kind, |child| {
+            depth = depth.max(child.depth());
+            verbs = verbs.saturating_add(child.verbs());
+        });
+        if let Kind::Subquery { plan, .. } = &kind {
+            depth = depth.max(plan.depth);
+            verbs = verbs.saturating_add(plan.size);
+        }
+        Node { kind, depth: depth.saturating_add(1), verbs }
     }
 }
 
@@ -322,11 +469,7 @@ fn children<'k>(kind: &'k Kind, mut visit: impl FnMut(&'k Expr)) {
             visit(left);
             visit(right);
         }
-        Kind::Between { operand, low, high, .. } => {
-            visit(operand);
-            visit(low);
-            visit(high);
-        }
+        Kind::Between { parts, .. } => parts.iter().for_each(visit),
         Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) | Kind::Call(_, many) => many.iter().for_each(visit),
         Kind::Case { arms, otherwise } => {
             for (condition, result) in arms {
@@ -357,8 +500,10 @@ impl Drop for Node {
             return;
         }
         let mut waiting = take_children(&mut self.kind);
-        while let Some(next) = waiting.pop() {
-            if let Some(mut node) = Arc::into_inner(next.0) {
+        while let Some(mut next) = waiting.pop() {
+            if let Repr::Tree(node) = std::mem::replace(&mut next.0, Repr::Gone)
+                && let Some(mut node) = Arc::into_inner(node)
+            {
                 waiting.append(&mut take_children(&mut node.kind));
                 node.depth = 0;
             }
@@ -383,7 +528,7 @@ fn take_children(kind: &mut Kind) -> Vec<Expr> {
         Kind::Not(one) | Kind::Negate(one) | Kind::Cast(one, _) | Kind::Alias(one, _) => vec![one],
         Kind::IsNull { operand, .. } | Kind::In { operand, .. } | Kind::Like { operand, .. } => vec![operand],
         Kind::Arithmetic(_, left, right) | Kind::Compare(_, left, right) => vec![left, right],
-        Kind::Between { operand, low, high, .. } => vec![operand, low, high],
+        Kind::Between { parts, .. } => Vec::from(parts as Box<[Expr]>),
         Kind::All(many) | Kind::Any(many) | Kind::Coalesce(many) | Kind::Call(_, many) => many,
         Kind::Case { arms, otherwise } => {
             arms.into_iter().flat_map(|(condition, result)| [condition, result]).chain(otherwise).collect()

@@ -4,7 +4,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Column, ColumnType, Expr, Kind};
+use super::flat::Pair;
+use super::{Column, ColumnType, Expr};
 use crate::value::{Bind, Interval, ToValue};
 
 /// What may stand on the right of an operator of [`Expr`]: a value (bound, never written into the text), an expression
@@ -21,6 +22,16 @@ use crate::value::{Bind, Interval, ToValue};
 pub trait Operand: sealed::Sealed {
     #[doc(hidden)]
     fn into_operand(self) -> Expr;
+
+    /// The operation `pair` of `left` and this. A value is written beside what it stands beside, without one of its own.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "the trait is sealed, and nobody else makes or reads one")]
+    fn beside(self, left: Expr, pair: Pair) -> Expr
+    where
+        Self: Sized,
+    {
+        left.pair(self.into_operand(), pair)
+    }
 }
 
 /// What may stand beside a typed column whose values are of family `F`. The trait is sealed.
@@ -92,7 +103,7 @@ pub(crate) mod sealed {
 }
 
 pub(crate) fn literal<T: ToValue>(value: T) -> Expr {
-    Expr::make(Kind::Literal(Bind { value: value.to_value(), sql_type: T::SQL_TYPE }))
+    Expr::value(Bind { value: value.to_value(), sql_type: T::SQL_TYPE })
 }
 
 macro_rules! operands {
@@ -101,6 +112,11 @@ macro_rules! operands {
         impl Operand for $rust {
             fn into_operand(self) -> Expr {
                 literal(self)
+            }
+
+            #[expect(private_interfaces, reason = "see the trait")]
+            fn beside(self, left: Expr, pair: Pair) -> Expr {
+                left.pair_value(Bind { value: self.to_value(), sql_type: <Self as ToValue>::SQL_TYPE }, pair)
             }
         }
         impl OperandFor<$family> for $rust {}
@@ -125,6 +141,11 @@ macro_rules! by_reference {
         impl Operand for &$rust {
             fn into_operand(self) -> Expr {
                 literal(self)
+            }
+
+            #[expect(private_interfaces, reason = "see the trait")]
+            fn beside(self, left: Expr, pair: Pair) -> Expr {
+                left.pair_value(Bind { value: self.to_value(), sql_type: <Self as ToValue>::SQL_TYPE }, pair)
             }
         }
         impl OperandFor<$family> for &$rust {}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::aggregate::{AggregateCall, OrderKey};
 use super::window::{Bound, Edge, Frame as WindowFrame, Offset, OverCall, Windowed};
-use super::{Declared, Expr, Kind, Pattern};
+use super::{Declared, Expr, Flat, Kind, Pattern, Repr};
 use crate::ident::Ident;
 use crate::value::{Bind, Value};
 
@@ -29,17 +29,38 @@ impl Address {
 }
 
 /// A value of the caller's plan, where it stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum Given<'a> {
     Literal(&'a Bind),
+    /// The value of a small expression.
+    Flat(&'a Flat),
     Pattern(Pattern, &'a String),
     List(&'a [Bind]),
     Rows(&'a u64),
 }
 
-impl Given<'_> {
+impl<'a> Given<'a> {
+    /// The value, if it is the only one.
+    pub(crate) fn bind(self) -> Option<&'a Bind> {
+        match self {
+            Given::Literal(bind) => Some(bind),
+            Given::Flat(flat) => flat.value(),
+            Given::Pattern(..) | Given::List(_) | Given::Rows(_) => None,
+        }
+    }
+
+    /// Where whoever compiles the plan sees it.
     pub(crate) fn address(self) -> Address {
         match self {
+            Given::Flat(flat) => flat.place_in_tree(),
+            other => other.place(),
+        }
+    }
+
+    /// Where it is, and no other.
+    fn place(self) -> Address {
+        match self {
+            Given::Flat(flat) => Address::of(flat),
             Given::Literal(bind) => Address::of(bind),
             Given::Pattern(_, text) => Address::of(text),
             Given::List(list) => Address::of_list(list),
@@ -49,7 +70,7 @@ impl Given<'_> {
 }
 
 /// The values of a plan, in the order in which they were met. The first few stay on the stack.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Values<'a> {
     first: [Option<Given<'a>>; FIRST],
     met: usize,
@@ -59,6 +80,7 @@ pub(crate) struct Values<'a> {
 const FIRST: usize = 12;
 
 impl<'a> Values<'a> {
+    #[inline]
     fn push(&mut self, value: Given<'a>) {
         match self.first.get_mut(self.met) {
             Some(place) => *place = Some(value),
@@ -181,7 +203,7 @@ impl<'a> Walk<'a> {
 
     /// A whole expression.
     pub(crate) fn expr(&mut self, expr: &'a Expr) -> Walked {
-        if expr.0.depth > MAX_DEPTH {
+        if expr.depth() > MAX_DEPTH {
             return Err(Shapeless);
         }
         self.node(expr)
@@ -201,22 +223,28 @@ impl<'a> Walk<'a> {
     }
 
     /// Collects a value. One that stands in the plan twice is one value: which of them are is a part of the structure.
+    #[inline]
     fn value(&mut self, value: Given<'a>) -> Walked {
-        if self.shared {
-            if self.values.met > MAX_REPEATED {
-                return Err(Shapeless);
-            }
-            let address = value.address();
-            let known = self.values.iter().position(|known| known.address() == address);
-            if let Some(number) = known {
-                self.tag(1);
-                self.length(number);
-                return Ok(());
-            }
+        if self.shared && self.repeats(value)? {
+            return Ok(());
         }
         self.tag(0);
         self.values.push(value);
         Ok(())
+    }
+
+    /// Whether the value was met before; then that is written.
+    fn repeats(&mut self, value: Given<'a>) -> Result<bool, Shapeless> {
+        if self.values.met > MAX_REPEATED {
+            return Err(Shapeless);
+        }
+        let place = value.place();
+        let known = self.values.iter().position(|known| known.place() == place);
+        if let Some(number) = known {
+            self.tag(1);
+            self.length(number);
+        }
+        Ok(known.is_some())
     }
 
     /// Walks a part that is held in `places` places; gives what to say when it is done.
@@ -250,10 +278,33 @@ impl<'a> Walk<'a> {
 
     fn node(&mut self, expr: &'a Expr) -> Walked {
         self.check_size()?;
-        let shared = self.enter(Arc::strong_count(&expr.0));
-        self.kind(expr.kind())?;
+        let node = match &expr.0 {
+            Repr::Flat(flat) => return self.flat(flat),
+            Repr::Tree(node) => node,
+            Repr::Gone => return Err(Shapeless),
+        };
+        let shared = self.enter(Arc::strong_count(node));
+        self.kind(&node.kind)?;
         self.leave(shared);
         Ok(())
+    }
+
+    /// Its words are the structure already.
+    fn flat(&mut self, flat: &'a Flat) -> Walked {
+        let (words, length) = flat.words();
+        self.key.0.extend_from_slice(&[25, length]);
+        let from = self.key.0.len();
+        // A known number of bytes is copied faster than fewer.
+        self.key.0.extend_from_slice(words);
+        self.key.0.truncate(from + usize::from(length));
+        match flat.value() {
+            None => Ok(()),
+            Some(bind) => {
+                let class = class_of(&bind.value)?;
+                self.tag(class);
+                self.value(Given::Flat(flat))
+            }
+        }
     }
 
     fn kind(&mut self, kind: &'a Kind) -> Walked {
@@ -319,12 +370,10 @@ impl<'a> Walk<'a> {
                     self.value(Given::List(list))?;
                 }
             }
-            Kind::Between { operand, low, high, negated } => {
+            Kind::Between { parts, negated } => {
                 self.tag(12);
                 self.part(negated);
-                self.node(operand)?;
-                self.node(low)?;
-                self.node(high)?;
+                parts.iter().try_for_each(|part| self.node(part))?;
             }
             Kind::Like { operand, pattern, text, negated } => {
                 // A pattern that is refused, or cut short, is no longer only bound.

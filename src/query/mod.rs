@@ -221,8 +221,8 @@ impl Frame {
         verb: &'static str,
         make: impl FnOnce(Arc<Relation>, Arc<Relation>) -> Verb,
     ) -> Frame {
-        let origin = self.origin.clone().or_else(|| other.origin.clone());
         let foreign = matches!((&self.origin, &other.origin), (Some(left), Some(right)) if !left.is(right));
+        let origin = self.origin.or(other.origin);
         let verb = if foreign {
             Verb::Invalid(Some(self.relation), two_databases(verb))
         } else {
@@ -439,8 +439,8 @@ impl Relation {
             deepest = deepest.max(input.deepest);
         }
         verb.each_expr(&mut |expr| {
-            size = size.saturating_add(expr.0.verbs);
-            deepest = deepest.max(expr.0.depth);
+            size = size.saturating_add(expr.verbs());
+            deepest = deepest.max(expr.depth());
         });
         Arc::new(Relation { verb, location, depth: depth.saturating_add(1), size, deepest })
     }

@@ -169,6 +169,7 @@ impl<T: ColumnType> Projections for Column<T> {
 impl<P: Projections, const N: usize> projections::Sealed for [P; N] {}
 impl<P: Projections, const N: usize> Projections for [P; N] {
     fn collect_into(self, list: &mut Vec<Expr>) {
+        list.reserve(N);
         self.into_iter().for_each(|one| one.collect_into(list));
     }
 }
@@ -309,6 +310,7 @@ macro_rules! tuples {
         impl<$($name: Projections),+> Projections for ($($name,)+) {
             fn collect_into(self, list: &mut Vec<Expr>) {
                 let ($($name,)+) = self;
+                list.reserve([$(stringify!($name)),+].len());
                 $($name.collect_into(list);)+
             }
         }

@@ -42,7 +42,7 @@ pub(super) fn each_plan<'r>(verb: &'r Verb, found: &mut Vec<&'r Relation>) {
 
 pub(super) fn plans_of<'r>(mut waiting: Vec<&'r Expr>, found: &mut Vec<&'r Relation>) {
     while let Some(expr) = waiting.pop() {
-        if expr.0.verbs == 0 {
+        if expr.verbs() == 0 {
             continue;
         }
         if let Kind::Subquery { plan, .. } = expr.kind() {

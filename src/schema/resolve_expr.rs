@@ -40,8 +40,8 @@ pub(super) enum Aggregates<'a> {
 
 impl Resolver<'_> {
     pub(super) fn expr(&mut self, expr: &Expr, scope: &Scope, place: Place<'_>) -> Result<Rx> {
-        check_depth(expr.0.depth, MAX_DEPTH, "an expression")?;
-        check_size(expr.0.verbs)?;
+        check_depth(expr.depth(), MAX_DEPTH, "an expression")?;
+        check_size(expr.verbs())?;
         self.walk(expr, scope, place)
     }
 
@@ -94,7 +94,7 @@ impl Resolver<'_> {
                 let operand = self.walk(operand, scope, place)?;
                 self.member(operand, list, *list_type, *negated)
             }
-            Kind::Between { operand, low, high, negated } => self.between([operand, low, high], *negated, scope, place),
+            Kind::Between { parts, negated } => self.between(parts.each_ref(), *negated, scope, place),
             Kind::Like { operand, pattern, text, negated } => {
                 let operand = self.walk(operand, scope, place)?;
                 self.like(operand, *pattern, text, Provenance::Pattern(Address::of(text)), *negated)

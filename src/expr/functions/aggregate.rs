@@ -1,12 +1,17 @@
 //! Aggregates: one value of many rows.
 
 use crate::error::{Error, ErrorKind};
+use crate::expr::flat::Single;
 use crate::expr::operand::{IntoExpr, Summable, literal};
 use crate::expr::{Aggregate, AggregateCall, All, Column, ColumnType, Expr, Kind};
 
 fn aggregate(function: Aggregate, operands: impl IntoIterator<Item = Expr>) -> Expr {
     let call = AggregateCall::new(function, operands.into_iter().collect());
     Expr::make(Kind::Aggregate(Box::new(call)))
+}
+
+fn aggregate_of(function: Aggregate, operand: Expr) -> Expr {
+    operand.single(Single::Aggregate(function))
 }
 
 /// What `count` takes: `all()` for rows, an expression or a typed column for its values that are not NULL. Sealed.
@@ -112,7 +117,10 @@ tuple_distinct!(A B C D);
 /// The number of rows (`count(all())`, SQL text `COUNT(*)`) or of values that are not NULL (`COUNT("c")`); a bigint, 0 over
 /// no rows.
 pub fn count(operand: impl CountOperand) -> Expr {
-    aggregate(Aggregate::Count, operand.into_counted())
+    match operand.into_counted() {
+        Some(operand) => aggregate_of(Aggregate::Count, operand),
+        None => Expr::aggregate_of_rows(Aggregate::Count),
+    }
 }
 
 /// The number of different values that are not NULL, a bigint, 0 over no rows. Of several operands it is the number of different
@@ -133,22 +141,22 @@ pub fn count_distinct(operands: impl DistinctOperands) -> Expr {
 /// The sum of the values that are not NULL; NULL over no rows. Integers sum to a bigint (an error, never a wrong number,
 /// beyond it), decimals to a decimal, floats to a double.
 pub fn sum(operand: impl Summable) -> Expr {
-    aggregate(Aggregate::Sum, [operand.into_operand()])
+    aggregate_of(Aggregate::Sum, operand.into_operand())
 }
 
 /// The mean of the values that are not NULL, as a double on every database; NULL over no rows.
 pub fn avg(operand: impl Summable) -> Expr {
-    aggregate(Aggregate::Avg, [operand.into_operand()])
+    aggregate_of(Aggregate::Avg, operand.into_operand())
 }
 
 /// The smallest value; NULL over no rows. Text compares by code point.
 pub fn min(operand: impl IntoExpr) -> Expr {
-    aggregate(Aggregate::Min, [operand.into_expr()])
+    aggregate_of(Aggregate::Min, operand.into_expr())
 }
 
 /// The largest value; NULL over no rows. Text compares by code point.
 pub fn max(operand: impl IntoExpr) -> Expr {
-    aggregate(Aggregate::Max, [operand.into_expr()])
+    aggregate_of(Aggregate::Max, operand.into_expr())
 }
 
 /// The standard deviation of a sample (divided by n - 1) of the values that are not NULL, as a double; NULL of fewer than two.

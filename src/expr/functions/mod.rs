@@ -17,11 +17,9 @@ pub use number::{pi, random};
 pub use text::{concat, concat_ws};
 pub use time::{current_date, current_time, current_timestamp, from_unix, from_unix_micros, make_date};
 
-use super::leaf::column;
 use super::operand::{Operand, literal};
 use super::{Expr, Kind};
 use crate::error::{Error, ErrorKind};
-use crate::ident::Ident;
 use crate::value::ToValue;
 
 /// Declares methods of [`Expr`] and the same ones of typed columns whose family fits.
@@ -52,7 +50,7 @@ use methods;
 ///
 /// SQL text: `"name"`, or `"orders"."name"` where several relations are joined.
 pub fn col(name: &str) -> Expr {
-    column(None, name, None, || Ok((None, Ident::new(name)?)))
+    Expr::column(None, name, None)
 }
 
 /// In `agg` after `group_by` of [`rollup`](crate::rollup), [`cube`](crate::cube) or [`grouping_sets`](crate::grouping_sets): 1 in a row
@@ -101,7 +99,7 @@ pub fn any_of(conditions: impl IntoIterator<Item = Expr>) -> Expr {
 
 /// True where the condition is false; also written `!condition`. NULL stays NULL.
 pub fn not(condition: Expr) -> Expr {
-    Expr::make(Kind::Not(condition))
+    !condition
 }
 
 /// The first of the operands that is not NULL.

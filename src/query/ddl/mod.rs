@@ -80,7 +80,7 @@ impl Ddl {
     /// How deep the deepest expression is.
     pub(crate) fn depth(&self) -> u32 {
         let mut deepest = 0;
-        self.each_expr(&mut |expr| deepest = deepest.max(expr.0.depth));
+        self.each_expr(&mut |expr| deepest = deepest.max(expr.depth()));
         deepest
     }
 

@@ -212,7 +212,7 @@ fn matches_by(joined: &Joined, column: &Ident) -> bool {
     }
     match &joined.on.condition {
         Matching::Names(list) => list.contains(column),
-        Matching::Condition(condition) => condition.0.depth <= 200 && names(condition, column),
+        Matching::Condition(condition) => condition.depth() <= 200 && names(condition, column),
         Matching::Nothing | Matching::Invalid(_) => false,
     }
 }

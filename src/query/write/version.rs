@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Delete, Update, Write, WriteKind};
 use crate::error::{Error, ErrorKind};
-use crate::expr::{Expr, Kind, Operand, col};
+use crate::expr::{Expr, Operand, col};
 use crate::ident::Ident;
 
 /// The version that a row must have.
@@ -21,7 +21,7 @@ impl Version {
 
     /// A whole number is counted up by the write; any other version is the caller's to set.
     fn is_counted(&self) -> bool {
-        matches!(&self.value.0.kind, Kind::Literal(bind) if bind.sql_type.is_integer())
+        self.value.literal().is_some_and(|bind| bind.sql_type.is_integer())
     }
 }
 
