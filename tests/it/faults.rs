@@ -57,6 +57,6 @@ async fn wait_for_sessions(db: &TestDatabase, most: usize) {
 
 /// Rows of one integer column, seen without the crate.
 async fn count(db: &TestDatabase, table: &str) -> i64 {
-    let cast = if db.dialect == Dialect::MariaDb { "char" } else { "text" };
+    let cast = if crate::support::mysql_family(db.dialect) { "char" } else { "text" };
     db.scalar(&format!("SELECT cast(count(*) AS {cast}) FROM {table}")).await.unwrap().parse().unwrap()
 }

@@ -187,7 +187,7 @@ async fn functions_of_text_look_letter_by_letter_in_columns_of_any_collation() {
     for kind in
         ["varchar(20)", "varchar(20) CHARACTER SET latin1", "text CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"]
     {
-        support::on(&[Dialect::MariaDb], async |db| looks_letter_by_letter(db, kind).await).await;
+        support::on(&[Dialect::MariaDb, Dialect::MySql], async |db| looks_letter_by_letter(db, kind).await).await;
     }
     support::on(&[Dialect::Sqlite], async |db| looks_letter_by_letter(db, "text").await).await;
     for kind in ["text COLLATE loose", "varchar(20) COLLATE \"en-x-icu\"", "text"] {
@@ -239,7 +239,7 @@ async fn postgresql_tells_a_float_that_is_no_number() {
 
 #[tokio::test]
 async fn mariadb_gives_an_error_where_its_engine_would_give_up() {
-    support::on(&[Dialect::MariaDb], async |db| {
+    support::on(&[Dialect::MariaDb, Dialect::MySql], async |db| {
         db.execute_setup(&["CREATE TABLE t (id integer, t longtext CHARACTER SET utf8mb4)"]).await;
         db.execute_setup(&[
             "INSERT INTO t VALUES (1, concat(repeat('a,', 900), 'x')), (2, repeat('a', 2001)), (3, repeat('b', 200000))",
@@ -276,7 +276,7 @@ async fn functions_inside_functions_are_bounded() {
         let same = (0..60).fold(col("x"), |x, _| x.cbrt());
         let limited = db.table("t").select((same.ge(1.0)).as_("y")).collect().await;
         match db.dialect() {
-            Dialect::MariaDb => assert_eq!(limited.expect_err("copies").code(), "limit.functions"),
+            Dialect::MariaDb | Dialect::MySql => assert_eq!(limited.expect_err("copies").code(), "limit.functions"),
             _ => assert_eq!(limited.unwrap().len(), 1),
         }
     })

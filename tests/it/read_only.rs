@@ -16,7 +16,7 @@ async fn reader_that_may_write(db: &TestDatabase) -> Database<ReadOnly> {
 }
 
 async fn count(db: &TestDatabase) -> String {
-    let cast = if db.dialect == Dialect::MariaDb { "char" } else { "text" };
+    let cast = if support::mysql_family(db.dialect) { "char" } else { "text" };
     db.scalar(&format!("SELECT cast(count(*) AS {cast}) FROM t")).await.unwrap()
 }
 
@@ -119,7 +119,7 @@ async fn the_guard_refuses_what_is_not_a_single_harmless_select() {
 /// A view that calls a function which writes is a plain select to every parser: only the database can refuse it.
 #[tokio::test]
 async fn a_select_that_writes_behind_a_view_is_refused_by_the_database() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         let (function, view) = match test.dialect {
             Dialect::Postgres => (
                 "CREATE FUNCTION write_one() RETURNS integer LANGUAGE sql VOLATILE SECURITY DEFINER \
@@ -238,7 +238,7 @@ async fn the_session_refuses_writes_that_were_sent_past_our_checks() {
 
 #[tokio::test]
 async fn a_role_that_could_write_is_reported_and_one_that_could_not_is_not() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         test.execute_setup(&["CREATE TABLE t (n integer)"]).await;
         let report = test.read_only().await.verify_read_only().await.unwrap();
         assert!(!report.role_could_write(), "{report:?}");

@@ -14,7 +14,7 @@ fn servers() -> Vec<&'static Server> {
 }
 
 fn one(dialect: Dialect) -> &'static str {
-    if dialect == Dialect::MariaDb { "SELECT cast(1 AS char)" } else { "SELECT cast(1 AS text)" }
+    if support::mysql_family(dialect) { "SELECT cast(1 AS char)" } else { "SELECT cast(1 AS text)" }
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_server_that_can_not_be_verified_is_refused() {
 
 #[tokio::test]
 async fn roles_have_their_rights_and_no_more() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |db| {
+    support::on(&support::SERVERS, async |db| {
         db.execute_setup(&["CREATE TABLE t (n bigint)", "INSERT INTO t VALUES (7)"]).await;
         let (server, name) = (db.server().unwrap(), db.name());
         let mut writer = server.session(server.port, READ_WRITE_ROLE, &name, true).await.unwrap();
@@ -67,7 +67,7 @@ async fn roles_have_their_rights_and_no_more() {
         }
         assert!(reader.run("CREATE TABLE another (n bigint)").await.is_err());
         reader.close().await;
-        let count = if db.dialect == Dialect::MariaDb { "char" } else { "text" };
+        let count = if support::mysql_family(db.dialect) { "char" } else { "text" };
         let count = db.scalar(&format!("SELECT cast(count(*) AS {count}) FROM t")).await;
         assert_eq!(count.as_deref(), Some("2"));
     })

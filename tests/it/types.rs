@@ -33,7 +33,7 @@ impl<'a> Bench<'a> {
     async fn table(&self, sql_type: &str) -> String {
         let name = format!("t{}", self.tables.fetch_add(1, Ordering::Relaxed));
         // The first TIMESTAMP column of a MariaDB table fills itself unless NULL is said to be allowed.
-        let options = if self.test.dialect == Dialect::MariaDb { "CHARACTER SET utf8mb4" } else { "" };
+        let options = if support::mysql_family(self.test.dialect) { "CHARACTER SET utf8mb4" } else { "" };
         self.test.execute_setup(&[&format!("CREATE TABLE {name} (id bigint, v {sql_type} NULL) {options}")]).await;
         name
     }
@@ -152,7 +152,7 @@ async fn integers_of_every_width_and_sign() {
         bench.round_trip("bigint", &[i64::MIN, i64::MIN + 1, -1, 0, i64::MAX]).await;
         bench.round_trip("bigint", &[u32::MAX, 0]).await;
         bench.round_trip("bigint", &[0_u64, u64::try_from(i64::MAX).unwrap()]).await;
-        if test.dialect == Dialect::MariaDb {
+        if support::mysql_family(test.dialect) {
             bench.round_trip("tinyint", &[i8::MIN, -1, 0, i8::MAX]).await;
             bench.round_trip("tinyint unsigned", &[0_i16, 255]).await;
             bench.round_trip("smallint unsigned", &[0_u16, u16::MAX]).await;
@@ -182,11 +182,11 @@ async fn integers_of_every_width_and_sign() {
 async fn floats_are_exact_or_refused() {
     support::each(async |test| {
         let bench = Bench::new(test).await;
-        let double = if test.dialect == Dialect::MariaDb { "double" } else { "double precision" };
+        let double = if support::mysql_family(test.dialect) { "double" } else { "double precision" };
         let values = [0.1 + 0.2, f64::MIN, f64::MAX, f64::MIN_POSITIVE, -1.0, 1e300, 123_456_789.123_456_79];
         bench.round_trip(double, &values).await;
         if test.dialect != Dialect::Sqlite {
-            let single = if test.dialect == Dialect::MariaDb { "float" } else { "real" };
+            let single = if support::mysql_family(test.dialect) { "float" } else { "real" };
             bench.round_trip(single, &[1.1_f32, f32::MIN, f32::MAX, f32::MIN_POSITIVE, -0.5]).await;
         }
         match test.dialect {
@@ -266,14 +266,14 @@ async fn text_and_bytes_come_back_byte_for_byte() {
         .map(str::to_owned)
         .into();
         bench.round_trip("varchar(200)", &texts).await;
-        bench.round_trip("text", &texts).await;
+        bench.round_trip(if support::mysql_family(test.dialect) { "longtext" } else { "text" }, &texts).await;
         bench
-            .round_trip(if test.dialect == Dialect::MariaDb { "longtext" } else { "text" }, &["x".repeat(300_000)])
+            .round_trip(if support::mysql_family(test.dialect) { "longtext" } else { "text" }, &["x".repeat(300_000)])
             .await;
         let bytes = vec![Vec::new(), vec![0, 255, 0x80, 0x27, 0x5c], (0..=255).collect::<Vec<u8>>(), vec![7; 100_000]];
         let binary = match test.dialect {
             Dialect::Postgres => "bytea",
-            Dialect::MariaDb => "mediumblob",
+            Dialect::MariaDb | Dialect::MySql => "mediumblob",
             _ => "blob",
         };
         bench.round_trip(binary, &bytes).await;
@@ -287,7 +287,7 @@ async fn text_and_bytes_come_back_byte_for_byte() {
             bench.refused("varchar(3)", "abcd".to_owned(), ErrorKind::Database).await;
             bench.round_trip("varchar(3)", &["日本語".to_owned()]).await;
         }
-        if test.dialect == Dialect::MariaDb {
+        if support::mysql_family(test.dialect) {
             bench.round_trip("varbinary(10)", &[vec![0_u8, 1, 255]]).await;
             bench.round_trip("enum('a', 'b')", &["a".to_owned(), "b".to_owned()]).await;
             bench.unreadable::<String>("x'ff'", &[]).await;
@@ -312,15 +312,15 @@ async fn dates_and_times_before_1970_and_far_ahead() {
         let dates = ["1000-01-01", "1582-10-04", "1900-02-28", "1969-12-31", "1970-01-01", "2000-02-29", "9999-12-31"];
         bench.round_trip("date", &dates.map(date)).await;
         let times = ["00:00:00", "23:59:59.999999", "12:34:56.000001", "01:02:03.5"];
-        let time_type = if test.dialect == Dialect::MariaDb { "time(6)" } else { "time" };
+        let time_type = if support::mysql_family(test.dialect) { "time(6)" } else { "time" };
         bench.round_trip(time_type, &times.map(time)).await;
         let stamps =
             ["1000-01-01 00:00:00", "1969-12-31 23:59:59.999999", "1970-01-01 00:00:00", "9999-12-31 23:59:59.999999"];
-        let plain = if test.dialect == Dialect::MariaDb { "datetime(6)" } else { "timestamp" };
+        let plain = if support::mysql_family(test.dialect) { "datetime(6)" } else { "timestamp" };
         bench.round_trip(plain, &stamps.map(timestamp)).await;
         match test.dialect {
             // SQL: TIMESTAMP counts seconds since 1970 in 32 bits.
-            Dialect::MariaDb => {
+            Dialect::MariaDb | Dialect::MySql => {
                 let zoned = ["1970-01-01 00:00:01", "2024-03-31 01:30:00.123456", "2038-01-19 03:14:07.999999"];
                 bench.round_trip("timestamp(6)", &zoned.map(moment)).await;
                 bench.refused("timestamp(6)", moment("1969-12-31 23:59:59"), ErrorKind::Database).await;
@@ -355,7 +355,7 @@ async fn dates_and_times_before_1970_and_far_ahead() {
 
 #[tokio::test]
 async fn zero_dates_and_long_times_of_mariadb_are_errors_that_name_the_column() {
-    support::on(&[Dialect::MariaDb], async |test| {
+    support::on(&[Dialect::MariaDb, Dialect::MySql], async |test| {
         let bench = Bench::new(test).await;
         test.execute_setup(&[
             "CREATE TABLE odd (id integer, d date, dt datetime, ts timestamp NULL, t time(6), b bit(8))",
@@ -389,7 +389,9 @@ async fn intervals_uuids_and_json() {
     support::each(async |test| {
         let bench = Bench::new(test).await;
         // MariaDB knows no UUID of version 8 or above with a variant of 0.
-        bench.round_trip("uuid", &[Uuid::nil(), Uuid::max(), Uuid::now_v7(), Uuid::new_v4()]).await;
+        if test.dialect != Dialect::MySql {
+            bench.round_trip("uuid", &[Uuid::nil(), Uuid::max(), Uuid::now_v7(), Uuid::new_v4()]).await;
+        }
         let documents = [
             serde_json::json!({"a": [1, 2.5, null, true, "x'\"\\"], "b": {"c": "\u{1F600}"}}),
             serde_json::json!([]),
@@ -397,7 +399,7 @@ async fn intervals_uuids_and_json() {
             serde_json::json!(i64::MAX),
             serde_json::json!(null),
         ];
-        if test.dialect == Dialect::MariaDb {
+        if support::mysql_family(test.dialect) {
             // JSON is another name for LONGTEXT there, so it takes a declaration to read it as what it is.
             portcullis::table! {
                 documents { id: i64, v: Option<serde_json::Value> }

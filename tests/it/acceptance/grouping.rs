@@ -14,7 +14,7 @@ async fn groups_have_one_row_each_and_null_is_a_group() {
             "INSERT INTO items VALUES ('A', 100, 10), ('A', 200, 20), ('B', 50, 5)",
             "CREATE TABLE parts (name varchar(5), v integer)",
             "INSERT INTO parts VALUES ('a', 10), ('a', 20), ('b', 60), (NULL, NULL)",
-            "CREATE TABLE empty (v integer, d decimal(10, 2), f double precision, t varchar(5))",
+            "CREATE TABLE blank (v integer, d decimal(10, 2), f double precision, t varchar(5))",
         ])
         .await;
         let db = db.read_only().await;
@@ -47,8 +47,8 @@ async fn groups_have_one_row_each_and_null_is_a_group() {
             count(all()).as_("rows"),
             count_distinct(col("v")).as_("kinds"),
         );
-        check(&db, db.table("empty").agg(nothing), &["null|null|null|null|null|0|0|0"]).await;
-        check(&db, db.table("empty").group_by("v").agg(count(all())), &[]).await;
+        check(&db, db.table("blank").agg(nothing), &["null|null|null|null|null|0|0|0"]).await;
+        check(&db, db.table("blank").group_by("v").agg(count(all())), &[]).await;
     })
     .await;
 }

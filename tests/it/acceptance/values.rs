@@ -30,7 +30,7 @@ const ODD: &[&str] = &[
 #[tokio::test]
 async fn odd_texts_come_back_and_are_found_changed_and_deleted_by_value() {
     support::each(async |db| {
-        let any_text = if db.dialect == Dialect::MariaDb { " CHARACTER SET utf8mb4" } else { "" };
+        let any_text = if support::mysql_family(db.dialect) { " CHARACTER SET utf8mb4" } else { "" };
         let create = format!("CREATE TABLE odd (id integer NOT NULL, v varchar(200), w varchar(200)){any_text}");
         db.execute_setup(&[&create]).await;
         let db = db.read_write().await;

@@ -1,6 +1,6 @@
 //! Writes and transactions.
 
-use portcullis::{Dialect, ErrorKind, col, incoming};
+use portcullis::{ErrorKind, col, incoming};
 
 use crate::support::{self, check};
 
@@ -49,7 +49,7 @@ async fn an_update_computes_from_the_row_as_it_was() {
         check(&db, db.table("pairs"), &["1|5|3"]).await;
         // MySQL and MariaDB set one column after the other, and no order of the two does this.
         let swapped = db.update("pairs").set("a", col("b")).set("b", col("a")).where_(one()).execute().await;
-        if db.dialect() == Dialect::MariaDb {
+        if support::mysql_family(db.dialect()) {
             let error = swapped.expect_err("a swap");
             assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, "update.swap"));
             check(&db, db.table("pairs"), &["1|5|3"]).await;
@@ -85,7 +85,7 @@ async fn an_insert_that_is_ragged_or_an_update_of_nothing_is_refused_and_no_rows
 #[tokio::test]
 async fn a_name_in_mixed_case_is_that_name() {
     support::each(async |db| {
-        let quote = if db.dialect == Dialect::MariaDb { '`' } else { '"' };
+        let quote = if support::mysql_family(db.dialect) { '`' } else { '"' };
         let create =
             format!("CREATE TABLE {quote}Cases{quote} ({quote}Id{quote} integer, {quote}userName{quote} varchar(9))");
         db.execute_setup(&[&create]).await;

@@ -28,7 +28,7 @@ async fn each_element_is_a_row_and_an_array_without_any_has_none() {
         people(
             db,
             if db.dialect == Dialect::Sqlite { "json" } else { "jsonb" }
-                .replace('b', if db.dialect == Dialect::MariaDb { "" } else { "b" })
+                .replace('b', if support::mysql_family(db.dialect) { "" } else { "b" })
                 .as_str(),
         )
         .await;
@@ -146,7 +146,7 @@ async fn elements_of_json_are_taken_as_what_they_are_or_as_null() {
                 .order_by("n")
                 .select(["n", "v"])
         };
-        if db.dialect() == Dialect::MariaDb {
+        if support::mysql_family(db.dialect()) {
             // The literal of the set-up loses its backslashes there.
             check(&db, as_type(SqlType::Text).where_(col("n").gt(1)), &["2|", "3|1", "16|null", "17|true"]).await;
         } else {

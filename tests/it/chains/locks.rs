@@ -7,7 +7,7 @@ use crate::support;
 
 #[tokio::test]
 async fn a_lock_holds_rows_until_its_transaction_ends() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         test.execute_setup(&[
             "CREATE TABLE jobs (id integer NOT NULL PRIMARY KEY, done integer NOT NULL)",
             "INSERT INTO jobs VALUES (1, 0), (2, 0), (3, 0)",

@@ -287,7 +287,7 @@ async fn floats_compare_by_their_bits() {
 
 #[tokio::test]
 async fn unsigned_numbers_of_mariadb_compute_as_integers() {
-    support::on(&[Dialect::MariaDb], async |db| {
+    support::on(&[Dialect::MariaDb, Dialect::MySql], async |db| {
         db.execute_setup(&[
             "CREATE TABLE u (id integer NOT NULL, b bigint unsigned, i int unsigned, t tinyint unsigned)",
             "INSERT INTO u VALUES (1, 18446744073709551615, 4294967295, 255), (2, 5, 3, 1), (3, NULL, NULL, NULL)",

@@ -12,13 +12,13 @@ fn moment(text: &str) -> NaiveDateTime {
 #[tokio::test]
 async fn dates_and_moments_compare_and_sort_as_time_does() {
     support::each(async |db| {
-        let micros = if db.dialect == Dialect::MariaDb { "datetime(6)" } else { "timestamp" };
+        let micros = if support::mysql_family(db.dialect) { "datetime(6)" } else { "timestamp" };
         let zone = match db.dialect {
             Dialect::Postgres => "timestamptz",
-            Dialect::MariaDb => "timestamp(6) NULL",
+            Dialect::MariaDb | Dialect::MySql => "timestamp(6) NULL",
             _ => "timestamptz",
         };
-        let clock = if db.dialect == Dialect::MariaDb { "time(6)" } else { "time" };
+        let clock = if support::mysql_family(db.dialect) { "time(6)" } else { "time" };
         db.execute_setup(&[&format!(
             "CREATE TABLE times (id integer NOT NULL, d date, m {micros}, z {zone}, c {clock})"
         )])

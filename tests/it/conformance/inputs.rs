@@ -247,6 +247,20 @@ pub fn rows() -> Vec<Input> {
         .collect()
 }
 
+/// The rows as a database keeps them. SQL: in a document of MySQL's a number is a whole one of 64 bits or a double.
+pub fn rows_on(dialect: Dialect) -> Vec<Input> {
+    let mut rows = rows();
+    if dialect == Dialect::MySql {
+        let documents =
+            rows.iter_mut().filter_map(|row| row.j.as_mut()).filter(|document| document.get("huge").is_some());
+        for document in documents {
+            document["huge"] = serde_json::json!(1e300);
+            document["dec"] = serde_json::json!(0.123_456_789_012_345_68);
+        }
+    }
+    rows
+}
+
 /// Makes the table and fills it through the builder, so that every value is bound.
 pub async fn fill(db: &TestDatabase) {
     let (text, moment, double, json) = match db.dialect {
@@ -261,7 +275,7 @@ pub async fn fill(db: &TestDatabase) {
     .await;
     let handle = db.read_write().await;
     let columns = ["id", "t", "u", "n", "m", "x", "y", "d", "day", "at", "f"];
-    let rows = rows();
+    let rows = rows_on(db.dialect);
     let documents: Vec<_> =
         rows.iter().map(|row| (row.id, row.j.clone(), row.list.clone(), row.words.clone())).collect();
     let count = rows.len() as u64;

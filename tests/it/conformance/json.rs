@@ -274,7 +274,7 @@ pub fn entries() -> Vec<Entry> {
         .gives(col("j").json_contains(json!({"n": 7.0, "z": null})), true)
         .gives(col("j").json_contains(json!([7])), false)
         .over(col("j").json_contains(col("j")), of_j(|_| Some(true)))
-        .refused_on(&[Dialect::MariaDb], "function.unsupported"),
+        .refused_on(&[Dialect::MariaDb, Dialect::MySql], "function.unsupported"),
         set,
         remove,
     ]
@@ -350,8 +350,10 @@ async fn documents_are_filtered_grouped_sorted_and_changed_in_place() {
         super::inputs::fill(db).await;
         let handle = db.read_write().await;
         let table = || handle.table(t::table);
-        let ids = table().where_(t::words.array_contains("a")).order_by("id").select("id");
-        crate::support::check(&handle, ids, &["1"]).await;
+        if db.dialect != Dialect::MySql {
+            let ids = table().where_(t::words.array_contains("a")).order_by("id").select("id");
+            crate::support::check(&handle, ids, &["1"]).await;
+        }
         let kinds = table()
             .with_column("kind", t::j.json_type())
             .group_by("kind")

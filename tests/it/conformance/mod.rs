@@ -204,7 +204,7 @@ async fn run(db: &TestDatabase, entry: &Entry, wrong: &mut Vec<String>) {
                 continue;
             }
         };
-        let inputs = inputs::rows();
+        let inputs = inputs::rows_on(db.dialect);
         if !aggregated {
             assert_eq!(rows.len(), inputs.len());
         }

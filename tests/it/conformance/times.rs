@@ -409,7 +409,7 @@ fn moved() -> Vec<Entry> {
         )
         .gives(lit(moment("2024-07-01T00:00:00").and_utc()).at_time_zone("Europe/Paris"), moment("2024-07-01T02:00:00"))
         .gives(lit(moment("2024-01-01T00:00:00")).at_time_zone("Europe/Paris"), moment("2023-12-31T23:00:00").and_utc())
-        .refused_on(&[Dialect::MariaDb, Dialect::Sqlite], "function.unsupported"),
+        .refused_on(&[Dialect::MariaDb, Dialect::MySql, Dialect::Sqlite], "function.unsupported"),
     ]
 }
 

@@ -9,7 +9,7 @@ use crate::support::TestDatabase;
 
 async fn through_every_write(db: TestDatabase) {
     let text = match db.dialect {
-        Dialect::MariaDb => "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+        Dialect::MariaDb | Dialect::MySql => "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         _ => "text",
     };
     db.execute_setup(&[

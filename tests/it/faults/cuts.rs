@@ -141,7 +141,7 @@ async fn a_mariadb_transaction_that_is_cut_anywhere_is_whole_or_absent_and_says_
 /// A commit whose answer is lost is not run again, however many tries are allowed: it would be kept twice.
 #[tokio::test]
 async fn a_commit_of_unknown_outcome_is_not_run_again_and_runs_no_actions() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         make_tables(test).await;
         let proxy = Proxy::start(test.server().unwrap().port).await;
         let db = builder_through(test, &proxy).pool_size(1).open_read_write().await.unwrap();
@@ -180,7 +180,7 @@ async fn a_commit_of_unknown_outcome_is_not_run_again_and_runs_no_actions() {
 
 #[tokio::test]
 async fn a_bulk_insert_that_is_cut_is_whole_or_absent() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         make_tables(test).await;
         let proxy = Proxy::start(test.server().unwrap().port).await;
         let db = builder_through(test, &proxy).pool_size(1).open_read_write().await.unwrap();
@@ -253,7 +253,7 @@ async fn a_transaction_that_is_dropped_at_any_await_is_whole_or_absent() {
                     let set = tx.sql("SELECT current_setting('statement_timeout')").one_as::<String>().await.unwrap();
                     assert_eq!(set, "7s");
                 }
-                Dialect::MariaDb => {
+                Dialect::MariaDb | Dialect::MySql => {
                     let look = "SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME = 'max_statement_time'";
                     assert!(tx.sql(look).one_as::<String>().await.unwrap().starts_with("7.0"));
                 }

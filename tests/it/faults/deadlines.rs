@@ -12,7 +12,10 @@ fn long_statements(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Postgres => &["SELECT pg_sleep(20)", "SELECT count(*) FROM generate_series(1, 1000000000) AS g"],
         Dialect::Sqlite => &["WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"],
-        _ => &["SELECT SLEEP(20)", "SELECT SUM(MOD(seq, 7)) FROM seq_1_to_10000000000"],
+        // SLEEP itself returns early there, without an error.
+        Dialect::MySql => &["SELECT COUNT(*) FROM information_schema.COLLATIONS a, information_schema.COLLATIONS b, \
+               information_schema.COLLATIONS c, information_schema.COLLATIONS d"],
+        Dialect::MariaDb => &["SELECT SLEEP(20)", "SELECT SUM(MOD(seq, 7)) FROM seq_1_to_10000000000"],
     }
 }
 
@@ -43,7 +46,7 @@ async fn the_database_ends_a_statement_at_its_deadline() {
 
 #[tokio::test]
 async fn a_server_that_falls_silent_is_given_up_at_the_clients_deadline() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         test.execute_setup(&["CREATE TABLE t (n integer)", "INSERT INTO t VALUES (7)"]).await;
         let proxy = Proxy::start(test.server().unwrap().port).await;
         let db = builder_through(test, &proxy).pool_size(3).statement_timeout(Duration::from_millis(300));
@@ -75,7 +78,7 @@ async fn a_server_that_falls_silent_is_given_up_at_the_clients_deadline() {
 
 #[tokio::test]
 async fn connecting_to_a_silent_server_ends_in_time() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         let proxy = Proxy::start(test.server().unwrap().port).await;
         proxy.set(Fault::Blackhole);
         let start = Instant::now();
@@ -91,7 +94,7 @@ async fn connecting_to_a_silent_server_ends_in_time() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_in_mid_statement_is_an_error_and_the_next_works() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         let proxy = Proxy::start(test.server().unwrap().port).await;
         let db = builder_through(test, &proxy).pool_size(2).open_read_write().await.unwrap();
         let nap = if test.dialect == Dialect::Postgres { "SELECT pg_sleep(5)" } else { "SELECT SLEEP(5)" };

@@ -201,7 +201,7 @@ async fn raw_sql_can_not_end_the_transaction_it_runs_in() {
             let error = tx.sql(sql).execute().await.unwrap_err();
             assert_eq!((error.kind(), error.code()), (ErrorKind::RawSql, "raw_sql.transaction"), "{sql}");
         }
-        if test.dialect == Dialect::MariaDb {
+        if support::mysql_family(test.dialect) {
             for sql in [
                 "CREATE TABLE u (n bigint)",
                 "CREATE OR REPLACE TABLE u (n bigint)",
@@ -218,6 +218,12 @@ async fn raw_sql_can_not_end_the_transaction_it_runs_in() {
         tx.rollback().await.unwrap();
         assert_eq!(count(test, "t").await, 0);
 
+        if test.dialect == Dialect::MySql {
+            // SQL: MySQL prepares no SAVEPOINT; the transaction's own `savepoint` is sent without.
+            let tx = db.begin().await.unwrap();
+            assert_eq!(tx.sql("SAVEPOINT here").execute().await.unwrap_err().kind(), ErrorKind::Database);
+            return;
+        }
         // Savepoints stay within it.
         let tx = db.begin().await.unwrap();
         tx.insert("t").columns(["n"]).row([1]).execute().await.unwrap();

@@ -859,7 +859,9 @@ pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -
         Ok(true) => return 1,
         Ok(false) => return 0,
         // Relations joined with themselves again and again are too much work, not another answer.
-        Err(message) if message.contains("[timeout.statement]") => return 0,
+        Err(message) if ["[timeout.statement]", "[limit.relations]"].iter().any(|code| message.contains(code)) => {
+            return 0;
+        }
         Err(message) => format!("at first, ordered by {last:?}: {message}"),
     };
     let mut place = 0;
@@ -909,7 +911,9 @@ pub async fn check_again<M: Mode>(kept: &Database<M>, anew: &Database<M>, world:
     let Ok(last) = last_keys(world, &steps, &mut dice) else { return };
     for _ in 0..3 {
         let (one, other) = (run(kept, world, &steps, &last).await, run(anew, world, &steps, &last).await);
-        let slow = |ran: &Result<bool, String>| ran.as_ref().is_err_and(|text| text.contains("[timeout.statement]"));
+        let slow = |ran: &Result<bool, String>| {
+            ran.as_ref().is_err_and(|text| text.contains("[timeout.statement]") || text.contains("[limit.relations]"))
+        };
         if slow(&one) || slow(&other) {
             return;
         }

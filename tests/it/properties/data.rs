@@ -163,21 +163,21 @@ fn sides_columns() -> Vec<(String, Ty)> {
 
 /// Writes both tables into a database, in plain SQL of the test's own.
 pub async fn fill(db: &TestDatabase, world: &World) {
-    let mariadb = db.dialect.name() == "mariadb";
+    let mysql = crate::support::mysql_family(db.dialect);
     let text = |value: &V| match value {
         V::Null => "NULL".to_owned(),
         V::Int(it) => it.to_string(),
         V::Float(it) => format!("{it:?}"),
         V::Bool(it) => it.to_string(),
-        V::Text(it) if mariadb => format!("'{}'", it.replace('\\', "\\\\").replace('\'', "''")),
+        V::Text(it) if mysql => format!("'{}'", it.replace('\\', "\\\\").replace('\'', "''")),
         V::Text(it) => format!("'{}'", it.replace('\'', "''")),
     };
-    let name = |name: &str| if mariadb { format!("`{name}`") } else { format!("\"{name}\"") };
+    let name = |name: &str| if mysql { format!("`{name}`") } else { format!("\"{name}\"") };
     let type_of = |ty: Ty, place: usize| match ty {
         Ty::Int if place == 1 => "integer",
         Ty::Int => "bigint",
         Ty::Float => "double precision",
-        Ty::Text if mariadb => "varchar(40) CHARACTER SET utf8mb4",
+        Ty::Text if mysql => "varchar(40) CHARACTER SET utf8mb4",
         Ty::Text => "varchar(40)",
         Ty::Bool => "boolean",
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use portcullis::{Database, Dialect, ReadOnly, ReadWrite};
 use tempfile::TempDir;
 
-use super::server::{READ_ONLY_ROLE, READ_WRITE_ROLE, Server, Tls, mariadb_with, postgres_with};
+use super::server::{READ_ONLY_ROLE, READ_WRITE_ROLE, Server, Tls, mariadb_with, mysql_with, postgres_with};
 
 /// An empty database of one test's own.
 pub struct TestDatabase {
@@ -24,14 +24,19 @@ enum Place {
     },
 }
 
-/// Runs `body` on a fresh database of SQLite, PostgreSQL and MariaDB in turn; on those that this machine has.
+/// Runs `body` on a fresh database of SQLite, PostgreSQL, MariaDB and, where it is asked for, MySQL in turn; on those that this machine has.
 pub async fn each(body: impl AsyncFn(&TestDatabase)) {
-    on(&[Dialect::Sqlite, Dialect::Postgres, Dialect::MariaDb], body).await;
+    on(&[Dialect::Sqlite, Dialect::Postgres, Dialect::MariaDb, Dialect::MySql], body).await;
 }
 
 /// Runs `body` on a fresh database of each dialect given; on those that this machine has.
 pub async fn on(dialects: &[Dialect], body: impl AsyncFn(&TestDatabase)) {
+    // `PORTCULLIS_ONLY=mysql` is for one who works on one database; `tests/run` takes no notice of it.
+    let only = std::env::var("PORTCULLIS_ONLY").ok();
     for dialect in dialects {
+        if only.as_ref().is_some_and(|only| only != dialect.name()) {
+            continue;
+        }
         if let Some(database) = TestDatabase::fresh(*dialect).await {
             // The harness shows this when the test fails.
             eprintln!("on {dialect}:");
@@ -51,6 +56,7 @@ impl TestDatabase {
         let server = match dialect {
             Dialect::Postgres => postgres_with(tls)?,
             Dialect::MariaDb => mariadb_with(tls)?,
+            Dialect::MySql => mysql_with(tls)?,
             Dialect::Sqlite => {
                 let folder = tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary folder");
                 let database = TestDatabase { dialect, place: Place::Sqlite { folder } };
@@ -58,7 +64,6 @@ impl TestDatabase {
                 database.execute_setup(&["PRAGMA journal_mode = WAL", "VACUUM"]).await;
                 return Some(database);
             }
-            other => panic!("no {other} server in the test suite"),
         };
         Some(TestDatabase { dialect, place: Place::Server { server, name: server.create_database().await } })
     }

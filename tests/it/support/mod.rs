@@ -18,6 +18,7 @@
 mod certificates;
 mod database;
 mod mariadb_server;
+mod mysql_server;
 mod own_server;
 mod postgres_server;
 mod process;
@@ -37,8 +38,21 @@ pub use redis_server::{LIMITS_USER, Redis};
 pub use rows::{check, check_any_order, lines, shown as cell};
 pub use server::{
     ADMIN_ROLE, CERTIFICATE_ROLE, Passwords, READ_ONLY_ROLE, READ_WRITE_ROLE, Server, Session, Tls, mariadb,
-    mariadb_with, postgres, postgres_with,
+    mariadb_with, mysql_with, postgres, postgres_with,
 };
+
+/// The databases that are servers.
+pub const SERVERS: [portcullis::Dialect; 3] =
+    [portcullis::Dialect::Postgres, portcullis::Dialect::MariaDb, portcullis::Dialect::MySql];
+
+/// The databases that give back the rows of inserts and deletes: all but MySQL, which `writes::returning` shows to be refused.
+pub const GIVES_BACK: [portcullis::Dialect; 3] =
+    [portcullis::Dialect::Sqlite, portcullis::Dialect::Postgres, portcullis::Dialect::MariaDb];
+
+/// MySQL or MariaDB.
+pub fn mysql_family(dialect: portcullis::Dialect) -> bool {
+    matches!(dialect, portcullis::Dialect::MySql | portcullis::Dialect::MariaDb)
+}
 
 /// Writes a line to standard error that the test harness does not hold back.
 pub fn say(line: &str) {

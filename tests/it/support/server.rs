@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, MySqlConnection, PgConnection, Row};
 use super::certificates::certificates;
 use super::process::{Process, free_port};
 use super::programs::{RunAs, copy_folder};
-use super::{mariadb_server, postgres_server};
+use super::{mariadb_server, mysql_server, postgres_server};
 
 /// The role that may do everything.
 pub const ADMIN_ROLE: &str = "test_admin";
@@ -108,6 +108,12 @@ pub fn postgres_with(tls: Tls) -> Option<&'static Server> {
 pub fn mariadb_with(tls: Tls) -> Option<&'static Server> {
     static STARTED: [Started; 4] = [const { OnceLock::new() }; 4];
     started(&STARTED, &mariadb_server::KIND, tls)
+}
+
+/// The MySQL server of this process, or `None` where `PORTCULLIS_MYSQL_ROOT` names none.
+pub fn mysql_with(tls: Tls) -> Option<&'static Server> {
+    static STARTED: [Started; 4] = [const { OnceLock::new() }; 4];
+    if mysql_server::is_wanted() { started(&STARTED, &mysql_server::KIND, tls) } else { None }
 }
 
 fn started(all: &'static [Started; 4], kind: &'static Kind, tls: Tls) -> Option<&'static Server> {

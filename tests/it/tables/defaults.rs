@@ -35,7 +35,7 @@ async fn every_value_of_the_corpus_is_given_back_as_a_default() {
                 create = create.column(column(&format!("c{place}"), SqlType::Text).default(text.as_str()));
             }
             create.execute().await.unwrap();
-            if test.dialect == Dialect::MariaDb {
+            if support::mysql_family(test.dialect) {
                 // It then reads anew what it keeps of the table.
                 test.execute_setup(&["FLUSH TABLES"]).await;
             }
@@ -97,8 +97,10 @@ async fn values_of_every_type_are_given_back_as_defaults() {
             .column(column("whole", SqlType::Time).default(whole))
             .column(column("at", SqlType::Timestamp).default(day.and_time(time)))
             .column(column("moment", SqlType::TimestampTz).default(day.and_time(whole).and_utc()))
-            .column(column("uuid", SqlType::Uuid).default(uuid))
             .column(column("sum", SqlType::Int64).default(lit(40) + 2));
+        if test.dialect != Dialect::MySql {
+            create = create.column(column("uuid", SqlType::Uuid).default(uuid));
+        }
         let exact = [0.1 + 0.2, f64::MAX, f64::MIN_POSITIVE, 5e-324, 123_456_789.123_456_79];
         if test.dialect != Dialect::Sqlite {
             for (place, value) in exact.iter().enumerate() {
@@ -122,7 +124,9 @@ async fn values_of_every_type_are_given_back_as_defaults() {
         assert_eq!(given::<NaiveTime>(db, "whole").await, whole);
         assert_eq!(given::<chrono::NaiveDateTime>(db, "at").await, day.and_time(time));
         assert_eq!(given::<chrono::DateTime<chrono::Utc>>(db, "moment").await, day.and_time(whole).and_utc());
-        assert_eq!(given::<Uuid>(db, "uuid").await, uuid);
+        if test.dialect != Dialect::MySql {
+            assert_eq!(given::<Uuid>(db, "uuid").await, uuid);
+        }
         assert_eq!(given::<i64>(db, "sum").await, 42);
         // What SQLite keeps as text is the text that a bind makes.
         assert_eq!(db.table("t").where_(col("whole").eq(whole) & col("time").eq(time)).count().await.unwrap(), 1);

@@ -18,7 +18,7 @@ fn items(db: &Database<ReadWrite>) -> CreateTable {
         .column(column("code", SqlType::Text).max_length(10).unique())
         .column(column("price", SqlType::decimal(10, 2)).check(col("price").ge(0)))
         .column(column("maker", SqlType::Int64))
-        .column(column("twice", SqlType::Int64).generated(col("maker") * 2))
+        .column(column("twice", SqlType::decimal(12, 2)).generated(col("price") * 2))
         .unique(["name", "maker"])
         .foreign_key(foreign_key("maker").references("makers", "id").on_delete(ReferentialAction::Cascade))
         .check_named("cheap", col("price").lt(100))

@@ -59,6 +59,10 @@ async fn every_type_gives_back_what_went_in() {
         round_trip(db, SqlType::Timestamp, &stamps).await;
         let moments = ["2024-02-29 12:30:00", "2038-01-01 23:59:59.000001"].map(|text| moment(text).and_utc());
         round_trip::<DateTime<Utc>>(db, SqlType::TimestampTz, &moments).await;
+        if test.dialect == Dialect::MySql {
+            assert_eq!(made(db, SqlType::Uuid).await.unwrap_err().code(), "table.type");
+            return;
+        }
         round_trip(db, SqlType::Uuid, &[Uuid::nil(), Uuid::from_u128(0x1234_5678_9abc_4ef0_9234_5678_9abc_def0)]).await;
         if test.dialect != Dialect::MariaDb {
             // MariaDB has no JSON of its own: what it calls so is text.
@@ -66,7 +70,7 @@ async fn every_type_gives_back_what_went_in() {
             round_trip(db, SqlType::Json, &json).await;
             round_trip(db, SqlType::Interval, &[Interval { months: 14, days: -3, microseconds: 1_500_000 }]).await;
         }
-        if test.dialect == Dialect::MariaDb {
+        if support::mysql_family(test.dialect) {
             round_trip(db, SqlType::UInt64, &[0_u64, u64::MAX]).await;
             round_trip(db, SqlType::Decimal(None), &[decimal("1.5"), decimal("7.9228162514264337593543950335")]).await;
         } else {

@@ -144,7 +144,7 @@ async fn versions_that_make_no_sense_are_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn an_advisory_lock_keeps_others_out_until_the_transaction_ends() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         let db = builder(test).pool_size(3).open_read_write().await.unwrap();
         let free = async |name: &str| {
             db.transaction(async |tx| tx.try_advisory_lock(name).await)

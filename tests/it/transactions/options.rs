@@ -35,7 +35,7 @@ async fn state(tx: &Transaction<ReadWrite>) -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_that_a_transaction_sets_is_left_on_its_session() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         with_table(test).await;
         test.execute_setup(&[match test.dialect {
             Dialect::Postgres => "CREATE VIEW me AS SELECT pg_backend_pid()::bigint AS id",
@@ -68,7 +68,7 @@ async fn nothing_that_a_transaction_sets_is_left_on_its_session() {
                 let tx = db.begin().await.unwrap();
                 // A session that ran raw SQL is replaced on MariaDB, so the one that is looked at ran none but these.
                 let same = tx.table("me").one_as::<i64>().await.unwrap() == me;
-                assert!(same || test.dialect == Dialect::MariaDb);
+                assert!(same || support::mysql_family(test.dialect));
                 assert_eq!(state(&tx).await, before);
                 tx.rollback().await.unwrap();
             }
@@ -96,7 +96,7 @@ async fn sees_others(db: &Database<ReadWrite>, options: TransactionOptions) -> R
 
 #[tokio::test]
 async fn isolation_is_what_was_asked_for() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         with_table(test).await;
         let db = builder(test).open_read_write().await.unwrap();
         assert!(sees_others(&db, of(Isolation::ReadCommitted)).await.unwrap());
@@ -176,7 +176,7 @@ async fn deferred_constraints_are_checked_at_the_commit() {
         .await;
         let db = builder(test).pool_size(1).open_read_write().await.unwrap();
         let deferred = || TransactionOptions::new().defer_constraints();
-        if test.dialect == Dialect::MariaDb {
+        if support::mysql_family(test.dialect) {
             let error = db.begin_with(deferred()).await.unwrap_err();
             assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, "transaction.defer_constraints"));
             return;
@@ -206,8 +206,12 @@ fn long(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres => "SELECT pg_sleep(20)",
         Dialect::Sqlite => "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        Dialect::MySql => {
+            "SELECT COUNT(*) FROM information_schema.COLLATIONS a, information_schema.COLLATIONS b, \
+             information_schema.COLLATIONS c, information_schema.COLLATIONS d"
+        }
         // SLEEP itself returns early without an error.
-        _ => "SELECT COUNT(*) FROM seq_1_to_1000000 AS a, seq_1_to_1000000 AS b WHERE a.seq + b.seq < 0",
+        Dialect::MariaDb => "SELECT COUNT(*) FROM seq_1_to_1000000 AS a, seq_1_to_1000000 AS b WHERE a.seq + b.seq < 0",
     }
 }
 

@@ -84,7 +84,7 @@ async fn deadlocks_are_run_again_and_each_transaction_is_kept_once() {
 /// Two read both rows and each writes one: no order of the two gives what both would leave.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serialization_failures_are_run_again_also_when_the_commit_is_what_fails() {
-    support::on(&[Dialect::Postgres, Dialect::MariaDb], async |test| {
+    support::on(&support::SERVERS, async |test| {
         accounts(test).await;
         let db = builder(test).pool_size(2).open_read_write().await.unwrap();
         let both = Arc::new(tokio::sync::Barrier::new(2));
@@ -145,8 +145,12 @@ async fn a_locked_sqlite_database_is_tried_again_and_a_lock_on_a_server_only_whe
                 add(tx, 1).await
             });
             let release = async {
-                tokio::time::sleep(Duration::from_millis(if test.dialect == Dialect::MariaDb { 1_300 } else { 200 }))
-                    .await;
+                tokio::time::sleep(Duration::from_millis(if support::mysql_family(test.dialect) {
+                    1_300
+                } else {
+                    200
+                }))
+                .await;
                 holder.commit().await.unwrap();
             };
             let (done, ()) = tokio::join!(done, release);
@@ -206,7 +210,7 @@ async fn other_errors_are_given_at_once_and_what_always_fails_ends() {
 /// With snapshots that MariaDB guards, a row that changed ends the whole transaction, and nothing after it is kept alone.
 #[tokio::test]
 async fn a_changed_row_on_mariadb_ends_the_transaction_and_is_run_again() {
-    support::on(&[Dialect::MariaDb], async |test| {
+    support::on(&[Dialect::MariaDb, Dialect::MySql], async |test| {
         accounts(test).await;
         let (db, other) = (test.read_write().await, test.read_write().await);
         let done = db.transaction_retry(TransactionOptions::new(), Retry::new(), async |tx| -> Result<u32> {

@@ -64,7 +64,11 @@ async fn table(db: &TestDatabase) -> Database<ReadWrite> {
             "ratio double, price decimal(18, 4), label text, mood text, code uuid, day date, at time, \
              local timestamp, moment timestamptz, flag boolean, note text, raw blob"
         }
-        _ => {
+        Dialect::MySql => {
+            "ratio double, price decimal(18, 4), label varchar(40), mood varchar(9), code varchar(36), day date, \
+             at time(6), local datetime(6), moment timestamp(6) NULL, flag boolean, note text, raw blob"
+        }
+        Dialect::MariaDb => {
             "ratio double, price decimal(18, 4), label varchar(40) CHARACTER SET utf8mb4, mood varchar(9), code uuid, day date, \
              at time(6), local datetime(6), moment timestamp(6) NULL, flag boolean, note text, raw blob"
         }

@@ -35,7 +35,7 @@ fn names(list: &[String]) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_report_tells_what_is_written_read_and_given_back() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let (db, last) = handle(db).await;
         let table = |name: &str, verb: StatementKind| {
             let tables = last.0.lock().unwrap().clone();
@@ -68,7 +68,7 @@ async fn the_report_tells_what_is_written_read_and_given_back() {
 
 #[tokio::test]
 async fn a_write_of_a_known_shape_finds_its_text() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let (db, _) = handle(db).await;
         db.schema().await.expect("the schema");
         let before = db.shapes().unshaped;

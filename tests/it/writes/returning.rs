@@ -26,7 +26,7 @@ async fn orders(db: &TestDatabase) -> Database<ReadWrite> {
 
 #[tokio::test]
 async fn an_insert_gives_back_keys_defaults_and_what_is_computed() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let db = orders(db).await;
         let insert = || db.insert("orders").columns(["name", "total"]);
         let id: i64 = insert().row(("Ada", Decimal::new(1050, 2))).returning("id").one_as().await.expect("a key");
@@ -48,7 +48,7 @@ async fn an_insert_gives_back_keys_defaults_and_what_is_computed() {
 
 #[tokio::test]
 async fn an_insert_in_parts_gives_back_every_row() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let db = orders(db).await;
         let rows = (1..=11_000).map(|id: i64| (id, "x"));
         let ids = db.insert("orders").columns(["id", "name"]).rows(rows).returning("id").collect_as::<i64>().await;
@@ -65,7 +65,7 @@ async fn an_insert_in_parts_gives_back_every_row() {
 
 #[tokio::test]
 async fn an_update_gives_back_rows_as_they_are_now_and_a_delete_as_they_were() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let db = orders(db).await;
         let rows = [(1, "Ada", 10), (2, "Bob", 20), (3, "Cid", 30)];
         db.insert("orders").columns(["id", "name", "total"]).rows(rows).execute().await.expect("rows");
@@ -89,7 +89,7 @@ async fn an_update_gives_back_rows_as_they_are_now_and_a_delete_as_they_were() {
 
 #[tokio::test]
 async fn one_row_that_turns_out_to_be_two_is_refused_and_nothing_is_kept() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let db = orders(db).await;
         db.insert("orders").columns(["id", "total"]).rows([(1, 1), (2, 2)]).execute().await.expect("rows");
         let total = |condition: portcullis::Expr| db.update("orders").set("total", 9).where_(condition).returning("id");
@@ -110,7 +110,7 @@ async fn one_row_that_turns_out_to_be_two_is_refused_and_nothing_is_kept() {
 
 #[tokio::test]
 async fn a_version_that_is_gone_is_a_conflict_also_where_rows_are_given_back() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let db = orders(db).await;
         db.insert("orders").columns(["id", "total"]).row((1, 1)).execute().await.expect("a row");
         let save = |version: i64| {
@@ -149,7 +149,7 @@ async fn what_can_not_be_given_back_is_refused_before_anything_is_sent() {
         let unknown = db.delete("loose").all_rows().returning("idd").collect().await.expect_err("no such column");
         assert_eq!(unknown.kind(), ErrorKind::Schema);
         let update = db.update("loose").set("name", "b").all_rows().returning("id").collect_as::<i64>().await;
-        if db.dialect() == Dialect::MariaDb {
+        if support::mysql_family(db.dialect()) {
             // Without a primary key its rows can't be read again.
             let error = update.expect_err("no key");
             assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, "returning.unsupported"));

@@ -73,7 +73,7 @@ async fn a_condition_leaves_a_row_alone_and_uncounted() {
                 .do_update(|row| row.set_incoming(["name", "seen"]).where_(incoming("seen").gt(col("seen"))))
                 .execute()
         };
-        if db.dialect() == Dialect::MariaDb {
+        if support::mysql_family(db.dialect()) {
             let error = newer(9).await.expect_err("a condition");
             assert_eq!((error.kind(), error.code()), (ErrorKind::Unsupported, "upsert.condition"));
             check(&db, db.table("users"), &["a@x|Alice|5"]).await;
@@ -144,7 +144,7 @@ async fn the_key_must_be_one_of_the_table() {
              CONSTRAINT doors_place UNIQUE (house, number))",
         ])
         .await;
-        let mariadb = db.dialect == Dialect::MariaDb;
+        let mariadb = support::mysql_family(db.dialect);
         let named = if db.dialect == Dialect::Sqlite { "sqlite_autoindex_doors_1" } else { "doors_place" };
         let db = db.read_write().await;
         let door = |colour: &'static str| db.insert("doors").columns(["house", "number", "colour"]).row(("A", 1, colour));
@@ -220,7 +220,7 @@ async fn incoming_means_something_in_an_upsert_alone() {
 
 #[tokio::test]
 async fn an_upsert_gives_back_the_rows_that_it_wrote() {
-    support::each(async |db| {
+    support::on(&support::GIVES_BACK, async |db| {
         let db = users(db).await;
         let rows = || db.insert("users").columns(["email", "name"]).rows([("a@x", "Ann"), ("b@x", "Bob")]);
         let upsert = rows().on_conflict("email").do_update(|row| row.set_incoming("name").set("seen", col("seen") + 1));
