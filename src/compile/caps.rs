@@ -39,6 +39,8 @@ pub(crate) struct Capabilities {
     pub(crate) grouping_sets: bool,
     /// A subquery may stand beside the aggregates and windows of a block, and be asked about their results.
     pub(crate) subqueries_see_results: bool,
+    /// A window whose sort keys are all constants must not look so: the other windows of the block would lose their own order.
+    pub(crate) loses_constant_orders: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -65,6 +67,7 @@ impl Capabilities {
                 reads_target: true,
                 grouping_sets: true,
                 subqueries_see_results: true,
+                loses_constant_orders: false,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -74,6 +77,8 @@ impl Capabilities {
                 binary_collation: Some("utf8mb4_nopad_bin"),
                 nested_correlation: false,
                 lateral: false,
+                // SQL: seen on 10.11.
+                loses_constant_orders: true,
                 ..MYSQL_FAMILY
             },
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
@@ -95,6 +100,7 @@ impl Capabilities {
                 reads_target: true,
                 grouping_sets: false,
                 subqueries_see_results: true,
+                loses_constant_orders: false,
                 double: "REAL",
             },
         }
@@ -121,5 +127,6 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     // SQL: MariaDB 10.11 finds no group for `MAX(..) IN (SELECT ..)` and, run again, no row for a window's, and refuses some
     // subqueries beside a window when they are run again.
     subqueries_see_results: false,
+    loses_constant_orders: false,
     double: "DOUBLE",
 };

@@ -36,6 +36,9 @@ fn json_value(value: &Value, dialect: Dialect) -> Option<serde_json::Value> {
         Value::Null => Json::Null,
         Value::Bool(flag) => Json::from(i64::from(*flag)),
         Value::Int(number) => Json::from(*number),
+        // SQL: in a document MySQL keeps a number with a point as a double, and casts one beyond 63 bits as if it had a sign.
+        Value::UInt(number) if dialect == Dialect::MySql => Json::from(number.to_string()),
+        Value::Decimal(number) if dialect == Dialect::MySql => Json::from(number.to_string()),
         // SQLite has no such integers.
         Value::UInt(number) if !sqlite => Json::from(*number),
         Value::Float(number) if number.is_finite() => Json::from(*number),

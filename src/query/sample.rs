@@ -14,7 +14,7 @@ impl Frame {
     /// a smaller fraction chooses is among what a larger one does. How many rows come varies as if each were drawn by itself: 0 gives
     /// none and 1 all. The whole relation is read: TABLESAMPLE, which reads less, chooses other rows on each database, so it isn't used.
     ///
-    /// SQL text: `WHERE MD5(seed || keys) < $1`, with the hash as hexadecimal text.
+    /// SQL text: `WHERE SHA256(seed || keys) < $1`, with the hash as hexadecimal text.
     ///
     /// ```
     /// use portcullis::table;

@@ -206,7 +206,7 @@ impl Resolver<'_> {
             // NULL is told from the empty text.
             parts.push(coalesce([concat([lit(":"), text]), lit("")]));
         }
-        let condition = concat(parts).md5().lt(below);
+        let condition = concat(parts).sha256().lt(below);
         let condition = self.condition(&condition, &scope, place)?;
         Ok((filter(node, condition), scope))
     }

@@ -20,7 +20,10 @@ async fn a_thousand_rows(test: &TestDatabase) {
         Dialect::Sqlite => {
             "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i, 'note ' || i FROM n"
         }
-        _ => "INSERT INTO t SELECT seq, concat('note ', seq) FROM seq_1_to_1000",
+        _ => {
+            "INSERT INTO t WITH RECURSIVE n AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM n WHERE seq < 1000) \
+             SELECT seq, concat('note ', seq) FROM n"
+        }
     };
     test.execute_setup(&[
         "CREATE TABLE t (id integer NOT NULL PRIMARY KEY, note varchar(100))",

@@ -355,7 +355,7 @@ async fn dates_and_times_before_1970_and_far_ahead() {
 
 #[tokio::test]
 async fn zero_dates_and_long_times_of_mariadb_are_errors_that_name_the_column() {
-    support::on(&[Dialect::MariaDb, Dialect::MySql], async |test| {
+    support::on(&[Dialect::MariaDb], async |test| {
         let bench = Bench::new(test).await;
         test.execute_setup(&[
             "CREATE TABLE odd (id integer, d date, dt datetime, ts timestamp NULL, t time(6), b bit(8))",

@@ -238,10 +238,14 @@ pub(super) fn same_name(one: &Ident, other: &Ident) -> bool {
 
 /// `wanted`, or with a number when that is taken.
 pub(super) fn free_name(wanted: &Ident, taken: impl Fn(&Ident) -> bool) -> Result<Ident> {
+    free_name_from(wanted, &mut 1, taken)
+}
+
+/// The same, where numbers to `number` are taken; it becomes the one that is used.
+pub(super) fn free_name_from(wanted: &Ident, number: &mut usize, taken: impl Fn(&Ident) -> bool) -> Result<Ident> {
     let mut name = wanted.clone();
-    let mut number = 1;
     while taken(&name) {
-        number += 1;
+        *number += 1;
         let kept: String = wanted.as_str().chars().take(12).collect();
         name = Ident::new(format!("{}_{number}", kept.trim_end()))?;
     }

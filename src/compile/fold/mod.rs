@@ -8,7 +8,9 @@ mod joins;
 mod sets;
 mod subqueries;
 
-use columns::{free_name, same_name};
+use std::collections::{HashMap, HashSet};
+
+use columns::{free_name_from, same_name};
 use ctes::Cte;
 pub(super) use explode::Elements;
 use subqueries::Subquery;
@@ -16,7 +18,7 @@ pub(super) use subqueries::has_subquery;
 
 use crate::compile::caps::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::Comparison;
+use crate::expr::{Comparison, Function, NumberFunction};
 use crate::ident::Ident;
 use crate::query::{JoinKind, SetOperation, TableName};
 use crate::schema::{
@@ -120,7 +122,10 @@ pub(super) struct Folder<'a> {
     pub(super) target: Option<TableName>,
     /// How many subqueries are being folded: in one, a column that is nowhere to be found is one of a block around it.
     inside: usize,
-    aliases: Vec<Ident>,
+    /// In small letters.
+    aliases: HashSet<String>,
+    /// By the name that was wanted, the number of the last alias.
+    numbered: HashMap<Ident, usize>,
 }
 
 impl Block {
@@ -205,7 +210,8 @@ impl<'a> Folder<'a> {
             ctes: Vec::new(),
             target: None,
             inside: 0,
-            aliases: Vec::new(),
+            aliases: HashSet::new(),
+            numbered: HashMap::new(),
         }
     }
 
@@ -331,11 +337,23 @@ impl<'a> Folder<'a> {
                 if kept || twice || self.must_see_columns(&block, condition) {
                     block = self.wrap(block)?;
                 }
-                let condition = self.rewrite(&block, condition)?;
-                let list = if block.group.is_some() { &mut block.having } else { &mut block.filter };
-                match condition.kind() {
-                    RxKind::All(conditions) => list.extend(conditions.iter().cloned()),
-                    _ => list.push(condition),
+                let mut found = self.rewrite(&block, condition)?;
+                let grouped = block.group.as_ref().is_some_and(|keys| !keys.is_empty());
+                // SQL: HAVING on MySQL 9.7 doesn't know, and on MariaDB 10.11 takes for NULL, a key that a derived table computes.
+                let loose = self.caps.loose_text && grouped;
+                if loose && parts(&found).iter().any(|part| has_aggregate(part) && self.reads_computed_key(part)) {
+                    block = self.wrap(block)?;
+                    found = self.rewrite(&block, condition)?;
+                }
+                for part in parts(&found) {
+                    let of_keys = loose
+                        && block.group.is_some()
+                        && !has_aggregate(part)
+                        && !has_subquery(part)
+                        && !is_random(part)
+                        && self.reads_computed_key(part);
+                    let list = if block.group.is_some() && !of_keys { &mut block.having } else { &mut block.filter };
+                    list.push(part.clone());
                 }
                 Ok(block)
             }
@@ -499,8 +517,10 @@ impl<'a> Folder<'a> {
 
     /// `wanted`, or with a number when a source of the statement is called so.
     pub(super) fn alias(&mut self, wanted: Ident) -> Result<Ident> {
-        let alias = free_name(&wanted, |alias| self.aliases.iter().any(|known| same_name(known, alias)))?;
-        self.aliases.push(alias.clone());
+        let folded = |alias: &Ident| alias.as_str().to_lowercase();
+        let number = self.numbered.entry(wanted.clone()).or_insert(1);
+        let alias = free_name_from(&wanted, number, |alias| self.aliases.contains(&folded(alias)))?;
+        self.aliases.insert(folded(&alias));
         Ok(alias)
     }
 
@@ -612,6 +632,40 @@ impl<'a> Folder<'a> {
         found
     }
 
+    /// A column of a block stands outside of every aggregate: in a block of groups, a key that is computed.
+    fn reads_computed_key(&self, rx: &Rx) -> bool {
+        match rx.kind() {
+            RxKind::Aggregate(_) => return false,
+            RxKind::Source { source, .. } => {
+                let kind = self.sources.get(*source).map(|source| &source.kind);
+                return matches!(kind, Some(SourceKind::Block(_)));
+            }
+            _ => {}
+        }
+        let mut found = false;
+        crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.reads_computed_key(operand));
+        found
+    }
+
+    /// Whether a database may find out that an expression is the same in every row: no column of a table is in it, and none that is
+    /// surely computed from one.
+    pub(super) fn may_be_constant(&self, rx: &Rx) -> bool {
+        match rx.kind() {
+            RxKind::Aggregate(_) | RxKind::Over(_) => return false,
+            RxKind::Subquery { .. } => return true,
+            RxKind::Source { column, .. } | RxKind::Column(column) => {
+                let info = self.facts.columns.get(*column);
+                let computed = info.is_some_and(|info| info.scan.is_none());
+                return computed
+                    && (!self.facts.subplans.is_empty() || info.is_some_and(|info| info.lineage.is_empty()));
+            }
+            _ => {}
+        }
+        let mut constant = true;
+        crate::schema::each_operand(rx.kind(), &mut |operand| constant = constant && self.may_be_constant(operand));
+        constant
+    }
+
     fn open_table(&self, scan: ScanId) -> Option<TableName> {
         let scan = self.facts.scans.get(scan)?;
         match &scan.source {
@@ -627,13 +681,38 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// A constant, or what is written as one: the only operand of a COALESCE.
-fn is_constant(rx: &Rx) -> bool {
+/// What is made of constants alone, such as `NOT TRUE`: it has one value in a statement.
+pub(in crate::compile) fn is_constant(rx: &Rx) -> bool {
     match rx.kind() {
         RxKind::Bind(_) | RxKind::Null | RxKind::True | RxKind::False => true,
-        RxKind::Coalesce(list) => matches!(list.as_slice(), [only] if is_constant(only)),
-        _ => false,
+        RxKind::Column(_)
+        | RxKind::Source { .. }
+        | RxKind::Element { .. }
+        | RxKind::Subquery { .. }
+        | RxKind::Aggregate(_)
+        | RxKind::Over(_) => false,
+        RxKind::Call(Function::Number(NumberFunction::Random), _) => false,
+        _ => {
+            let mut constant = true;
+            crate::schema::each_operand(rx.kind(), &mut |operand| constant = constant && is_constant(operand));
+            constant
+        }
     }
+}
+
+/// The conditions that a condition is made of by AND.
+fn parts(rx: &Rx) -> &[Rx] {
+    match rx.kind() {
+        RxKind::All(conditions) => conditions,
+        _ => std::slice::from_ref(rx),
+    }
+}
+
+/// It has another value each time it is computed.
+fn is_random(rx: &Rx) -> bool {
+    let mut found = matches!(rx.kind(), RxKind::Call(Function::Number(NumberFunction::Random), _));
+    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || is_random(operand));
+    found
 }
 
 fn has_aggregate(rx: &Rx) -> bool {

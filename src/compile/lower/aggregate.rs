@@ -6,6 +6,7 @@ use super::Lowering;
 use super::doors::{Function, function};
 use super::expr::{binary, cast_to, is_text, place_of};
 use super::template::Piece;
+use crate::compile::fold::is_constant;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Edge, OrderKey, OverCall};
@@ -426,9 +427,11 @@ impl Lowering<'_> {
         qualify: bool,
     ) -> Result<Expr> {
         let mut inside = Tail::default();
+        // SQL: MySQL and MariaDB take a lone placeholder for an operand's position. A constant orders nothing anyway.
+        let order: Vec<_> = order.iter().filter(|key| !is_constant(&key.expr)).cloned().collect();
         if !order.is_empty() {
             inside.text(" ORDER BY ");
-            self.order_tail(order, true, qualify, &mut inside)?;
+            self.order_tail(&order, true, qualify, &mut inside)?;
         }
         inside.text(close);
         inside.pieces.extend(tail.pieces.iter().map(|piece| moved(*piece, inside.args.len())));

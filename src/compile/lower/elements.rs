@@ -89,10 +89,15 @@ impl Lowering<'_> {
             return match (of, dialect) {
                 // A list that was aggregated is JSON here.
                 (ElementOf::Array, Dialect::Sqlite) => Ok(value),
-                (ElementOf::Array, _) => self.template(listed_element(sql_type), vec![value]),
+                (ElementOf::Array, _) => self.template(listed_element(sql_type, self.target.dialect), vec![value]),
                 // SQL: `value` is what SQLite makes of a number or a boolean; `->` gives the JSON.
                 (ElementOf::Json, Dialect::Sqlite) => {
                     self.template("({0} -> {1})", vec![named("json")?, named("key")?])
+                }
+                // SQL: MySQL makes NULL of a null of JSON.
+                (ElementOf::Json, Dialect::MySql) => {
+                    let template = "CASE WHEN {1} IS NOT NULL THEN COALESCE({0}, CAST('null' AS JSON)) END";
+                    self.template(template, vec![value, named("position")?])
                 }
                 (ElementOf::Json, _) => Ok(value),
             };
@@ -114,8 +119,16 @@ impl Lowering<'_> {
 }
 
 /// How MySQL and MariaDB read an element, of a list that `array_agg` made, as what went into it.
-fn listed_element(sql_type: Option<SqlType>) -> &'static str {
+fn listed_element(sql_type: Option<SqlType>, dialect: Dialect) -> &'static str {
     match sql_type {
+        // SQL: a cast of JSON to a decimal loses the numbers beyond 63 bits on MySQL.
+        Some(SqlType::Decimal(_)) if dialect == Dialect::MySql => {
+            "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN CAST(JSON_UNQUOTE({0}) AS DECIMAL(65, 30)) END"
+        }
+        Some(SqlType::Bool) if dialect == Dialect::MySql => {
+            "CASE WHEN JSON_TYPE({0}) = 'BOOLEAN' THEN JSON_UNQUOTE({0}) = 'true' END"
+        }
+        Some(SqlType::UInt64) => "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN CAST({0} AS UNSIGNED) END",
         Some(SqlType::Decimal(_)) => "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN CAST({0} AS DECIMAL(65, 30)) END",
         Some(float) if float.is_float() => "CASE WHEN JSON_TYPE({0}) <> 'NULL' THEN CAST({0} AS DOUBLE) END",
         Some(number) if number.family() == Family::Number => {

@@ -28,7 +28,7 @@ use sea_query::{
     SqliteQueryBuilder, TableRef,
 };
 
-use super::fold::{Block, Folder, Join, Projection, SourceKind};
+use super::fold::{Block, Folder, Join, Projection, SourceKind, is_constant};
 use super::{Capabilities, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
@@ -344,12 +344,12 @@ impl<'a> Lowering<'a> {
     }
 
     fn order(&mut self, rx: &Rx, key: SortColumn, qualify: bool, statement: &mut SelectStatement) -> Result<()> {
-        let order = if key.descending { Order::Desc } else { Order::Asc };
-        let mut expr = self.expr(rx, qualify)?;
-        // SQL: MariaDB takes a lone placeholder in ORDER BY for a column's position. A constant orders nothing anyway.
-        if matches!(expr, Expr::Value(_) | Expr::Keyword(_)) {
+        // SQL: MariaDB takes a lone placeholder in ORDER BY, and `NOT TRUE`, for a column's position. A constant orders nothing anyway.
+        if is_constant(rx) {
             return Ok(());
         }
+        let order = if key.descending { Order::Desc } else { Order::Asc };
+        let mut expr = self.expr(rx, qualify)?;
         let as_wanted = self.caps.nulls_largest == (key.nulls_first == key.descending);
         let nulls = rx.nullable() && !as_wanted;
         if nulls && !self.caps.nulls_order {

@@ -7,6 +7,7 @@ use crate::compile::fold::ValuesSource;
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::ident::Ident;
+use crate::types::SqlType;
 
 impl Lowering<'_> {
     /// SQL: PostgreSQL manual, 7.7; SQLite, "SELECT" (VALUES names its columns column1, column2, …); MySQL manual, 15.2.19; MariaDB
@@ -21,7 +22,16 @@ impl Lowering<'_> {
         let list = |text: &mut Builder, row: usize, names: &[String]| {
             for column in 0..width {
                 text.text(if column == 0 { "" } else { ", " });
-                text.bind(values.first + row * width + column);
+                let place = values.first + row * width + column;
+                match (dialect, self.binds.sql_type(place)) {
+                    // SQL: MySQL takes a placeholder here for text, whatever is bound.
+                    (Dialect::MySql, Some(sql_type)) => {
+                        text.text("CAST(");
+                        text.bind(place);
+                        text.text(mysql_type(sql_type));
+                    }
+                    _ => text.bind(place),
+                }
                 if let Some(name) = names.get(column) {
                     text.text(" AS ");
                     text.text(name);
@@ -66,6 +76,22 @@ impl Lowering<'_> {
         }
         let mark = self.fragment(text.finish());
         Ok(Alias::new(mark).into_table_ref().alias(iden(alias)))
+    }
+}
+
+/// What closes a cast to a type on MySQL.
+fn mysql_type(sql_type: SqlType) -> &'static str {
+    match sql_type {
+        SqlType::Bool | SqlType::Int16 | SqlType::Int32 | SqlType::Int64 => " AS SIGNED)",
+        SqlType::UInt64 => " AS UNSIGNED)",
+        SqlType::Float32 | SqlType::Float64 => " AS DOUBLE)",
+        SqlType::Decimal(_) => " AS DECIMAL(65, 30))",
+        SqlType::Bytes => " AS BINARY)",
+        SqlType::Date => " AS DATE)",
+        SqlType::Time => " AS TIME(6))",
+        SqlType::Timestamp | SqlType::TimestampTz => " AS DATETIME(6))",
+        SqlType::Json => " AS JSON)",
+        SqlType::Text | SqlType::Uuid | SqlType::Interval | SqlType::Array(_) => " AS CHAR)",
     }
 }
 

@@ -198,6 +198,14 @@ impl Lowering<'_> {
                 None => true,
             };
             self.order_tail(&call.order, place_nulls, qualify, tail)?;
+            // SQL: MariaDB 10.11 computes a window whose keys are all constants without sorting, and loses the order of the others.
+            let one_key = !place_nulls;
+            if self.caps.loses_constant_orders
+                && !one_key
+                && call.order.iter().all(|key| self.folder.may_be_constant(&key.expr))
+            {
+                tail.text(", RAND() < 0");
+            }
             space = true;
         } else if let Some(frame) = frame {
             self.check_frame(frame, call)?;

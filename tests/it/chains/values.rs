@@ -91,7 +91,10 @@ fn values_are_binds_and_their_width_is_checked() {
         r#"SELECT "a", "b" FROM (SELECT column1 AS "a", column2 AS "b" FROM (VALUES (?1, ?2), (?3, ?4))) AS "t""#
     );
     assert_eq!(text(Dialect::MariaDb), "SELECT `a`, `b` FROM (SELECT ? AS `a`, ? AS `b` UNION ALL SELECT ?, ?) AS `t`");
-    assert_eq!(text(Dialect::MySql), "SELECT `a`, `b` FROM (VALUES ROW(?, ?), ROW(?, ?)) AS `t` (`a`, `b`)");
+    assert_eq!(
+        text(Dialect::MySql),
+        "SELECT `a`, `b` FROM (VALUES ROW(CAST(? AS SIGNED), CAST(? AS CHAR)), ROW(CAST(? AS SIGNED), CAST(? AS CHAR))) AS `t` (`a`, `b`)"
+    );
     let code = |frame: portcullis::Frame| frame.to_sql_for(Dialect::Sqlite).unwrap_err();
     assert_eq!(code(values(["a"], [(1, 2)])).code(), "values.width");
     assert_eq!(code(values(["a", "a"], [(1, 2)])).code(), "plan.repeated_column");

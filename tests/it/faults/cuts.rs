@@ -253,7 +253,7 @@ async fn a_transaction_that_is_dropped_at_any_await_is_whole_or_absent() {
                     let set = tx.sql("SELECT current_setting('statement_timeout')").one_as::<String>().await.unwrap();
                     assert_eq!(set, "7s");
                 }
-                Dialect::MariaDb | Dialect::MySql => {
+                Dialect::MariaDb => {
                     let look = "SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME = 'max_statement_time'";
                     assert!(tx.sql(look).one_as::<String>().await.unwrap().starts_with("7.0"));
                 }

@@ -245,3 +245,47 @@ async fn a_window_over_one_group_can_be_filtered() {
     let every = Tree::Literal(V::Bool(true));
     check(vec![Step::Group(Vec::new(), counted), total, Step::Set("intersect", every, false, None)], &["n"]).await;
 }
+
+#[tokio::test]
+async fn a_sort_key_made_of_constants_is_no_position() {
+    let list = vec![
+        ("a".to_owned(), column("a")),
+        ("no".to_owned(), Tree::Not(Box::new(Tree::All(Vec::new())))),
+        ("sum".to_owned(), Tree::Negate(Box::new(whole(-2)))),
+    ];
+    check(vec![Step::Select(list)], &["no", "sum", "-a"]).await;
+}
+
+#[tokio::test]
+async fn rows_of_values_begin_with_nulls_of_their_types() {
+    let rows = vec![(None, Some("aB".to_owned())), (Some(-1), None), (Some(1), Some(String::new()))];
+    check(vec![Step::Reshape(Reshape::JoinValues { column: "a".to_owned(), rows, number: 3 })], &["id", "vk3", "vt3"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_condition_on_a_key_that_is_computed_finds_its_groups() {
+    let unpivot = Reshape::Unpivot { columns: names(&["b"]), name: "n".to_owned(), value: "v".to_owned() };
+    let group = Step::Group(names(&["v", "n"]), vec![("total".to_owned(), "sum", Some("a".to_owned()))]);
+    let kept = Step::Reshape(Reshape::DropNulls(names(&["n", "v"])));
+    check(vec![Step::Reshape(unpivot), group, kept], &["v", "n", "total"]).await;
+}
+
+#[tokio::test]
+async fn a_list_may_be_of_constants() {
+    let roll = Reshape::Roll { key: "s".to_owned(), of: "five".to_owned(), name: "e".to_owned() };
+    check(vec![Step::WithColumn("five".to_owned(), whole(5)), Step::Reshape(roll)], &["s", "e"]).await;
+}
+
+#[tokio::test]
+async fn a_window_over_one_value_leaves_others_their_order() {
+    for of in ["one", "most"] {
+        let one = match of {
+            "one" => Step::WithColumn("one".to_owned(), whole(7)),
+            _ => Step::Own("most".to_owned(), "id".to_owned()),
+        };
+        let rank = Step::Window("r".to_owned(), "dense", None, None, keys(&[of]));
+        let total = Step::Window("total".to_owned(), "sum", Some("a".to_owned()), Some("f".to_owned()), Vec::new());
+        check(vec![one, rank, total], &["id", "r", "total"]).await;
+    }
+}

@@ -210,7 +210,7 @@ async fn other_errors_are_given_at_once_and_what_always_fails_ends() {
 /// With snapshots that MariaDB guards, a row that changed ends the whole transaction, and nothing after it is kept alone.
 #[tokio::test]
 async fn a_changed_row_on_mariadb_ends_the_transaction_and_is_run_again() {
-    support::on(&[Dialect::MariaDb, Dialect::MySql], async |test| {
+    support::on(&[Dialect::MariaDb], async |test| {
         accounts(test).await;
         let (db, other) = (test.read_write().await, test.read_write().await);
         let done = db.transaction_retry(TransactionOptions::new(), Retry::new(), async |tx| -> Result<u32> {

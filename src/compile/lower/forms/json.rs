@@ -90,7 +90,7 @@ impl Lowering<'_> {
                 }
                 Dialect::MySql | Dialect::MariaDb => {
                     let value = self.extracted(args, &path.steps)?;
-                    self.template(mysql_read(function), vec![value])
+                    self.template(mysql_read(function, self.target.dialect), vec![value])
                 }
                 Dialect::Sqlite => {
                     args.push(self.path_text(&path.steps));
@@ -410,8 +410,17 @@ fn postgres_read(function: &JsonFunction) -> &'static str {
     }
 }
 
-fn mysql_read(function: &JsonFunction) -> &'static str {
+/// SQL: JSON is a type of its own on MySQL, and text on MariaDB. MySQL 9.7 casts a number beyond 63 bits to a decimal as if it had a sign.
+fn mysql_read(function: &JsonFunction, dialect: Dialect) -> &'static str {
     match function {
+        JsonFunction::Int(_) if dialect == Dialect::MySql => {
+            "CASE WHEN JSON_TYPE({0}) IN ('INTEGER', 'DOUBLE', 'UNSIGNED INTEGER', 'DECIMAL') THEN CASE WHEN CAST(JSON_UNQUOTE({0}) AS \
+             DECIMAL(65, 30)) = TRUNCATE(CAST(JSON_UNQUOTE({0}) AS DECIMAL(65, 30)), 0) AND CAST(JSON_UNQUOTE({0}) AS DECIMAL(65, 30)) BETWEEN \
+             -9223372036854775808 AND 9223372036854775807 THEN CAST(CAST(JSON_UNQUOTE({0}) AS DECIMAL(65, 30)) AS SIGNED) END END"
+        }
+        JsonFunction::Bool(_) if dialect == Dialect::MySql => {
+            "CASE WHEN JSON_TYPE({0}) = 'BOOLEAN' THEN JSON_UNQUOTE({0}) = 'true' END"
+        }
         JsonFunction::Text(_) => "CASE WHEN JSON_TYPE({0}) = 'STRING' THEN JSON_UNQUOTE({0}) END",
         JsonFunction::Int(_) => {
             "CASE WHEN JSON_TYPE({0}) IN ('INTEGER', 'DOUBLE', 'UNSIGNED INTEGER', 'DECIMAL') THEN CASE WHEN CAST({0} AS DECIMAL(65, 30)) = \
