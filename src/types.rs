@@ -63,6 +63,26 @@ pub(crate) enum Family {
 }
 
 impl SqlType {
+    /// The type of an array of it, as values are bound; `None` where there is none.
+    pub(crate) fn array(self) -> Option<SqlType> {
+        Some(SqlType::Array(match self {
+            SqlType::Bool => &SqlType::Bool,
+            SqlType::Int16 | SqlType::Int32 | SqlType::Int64 => &SqlType::Int64,
+            SqlType::Float32 | SqlType::Float64 => &SqlType::Float64,
+            SqlType::Decimal(_) => &SqlType::Decimal(None),
+            SqlType::Text => &SqlType::Text,
+            SqlType::Bytes => &SqlType::Bytes,
+            SqlType::Date => &SqlType::Date,
+            SqlType::Time => &SqlType::Time,
+            SqlType::Timestamp => &SqlType::Timestamp,
+            SqlType::TimestampTz => &SqlType::TimestampTz,
+            SqlType::Interval => &SqlType::Interval,
+            SqlType::Uuid => &SqlType::Uuid,
+            SqlType::Json => &SqlType::Json,
+            SqlType::UInt64 | SqlType::Array(_) => return None,
+        }))
+    }
+
     /// A decimal with `precision` digits, `scale` of them after the point.
     pub const fn decimal(precision: u8, scale: u8) -> SqlType {
         SqlType::Decimal(Some((precision, scale)))

@@ -291,7 +291,7 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
             let block = folder.inserted(insert.scan)?;
             let source = match &insert.rows {
-                InsertRows::Binds { .. } | InsertRows::Packed { .. } => None,
+                InsertRows::Binds { .. } | InsertRows::Packed { .. } | InsertRows::Arrays { .. } => None,
                 InsertRows::Query { root, output } => Some(folder.query(root, &Output::Columns(output.clone()))?),
             };
             Lowering::new(target, folder, binds).insert(insert, &block, source.as_ref())?

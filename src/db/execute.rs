@@ -182,7 +182,7 @@ impl Runner {
         let cached = !query.once() && !matches!(query.kind(), StatementKind::Raw | StatementKind::Explain);
         let sql = Arc::clone(query.sql());
         let (rows, copy) = match query.way() {
-            Way::Values => (None, None),
+            Way::Values | Way::Arrays => (None, None),
             Way::Packed => (rows, None),
             Way::Copy(types) => (rows, Some(Arc::clone(types))),
         };

@@ -31,7 +31,7 @@ impl Batch {
         else {
             return None;
         };
-        let packed = rows.packed().filter(|_| *way != Way::Values)?;
+        let packed = rows.packed().filter(|_| !matches!(way, Way::Values | Way::Arrays))?;
         let plain = write.mistakes.is_empty()
             && write.max_affected.is_none()
             && write.version.is_none()

@@ -13,8 +13,8 @@ use crate::expr::Address;
 use crate::ident::Ident;
 use crate::query::{ConflictKey, Frame, Source, TableName, Upsert, Way};
 use crate::types::SqlType;
-use crate::value::Bind;
 use crate::value::packed::PackedPart;
+use crate::value::{Bind, Value};
 
 /// Beyond so many mistakes no further value is looked at.
 const MOST_MISTAKES: usize = 10;
@@ -46,6 +46,10 @@ impl Resolver<'_> {
                 }
                 let types = self.insert_types(table, scope, columns, mistakes);
                 let rows = match rows.packed() {
+                    Some(packed) if *way == Way::Arrays => {
+                        let types = packed_types(table, columns, &types, packed, mistakes);
+                        InsertRows::Arrays { first: self.arrays(packed, &types)? }
+                    }
                     Some(packed) if *way != Way::Values => {
                         let types = packed_types(table, columns, &types, packed, mistakes);
                         InsertRows::Packed { rows: rows.len(), types, way: way.clone() }
@@ -115,6 +119,17 @@ impl Resolver<'_> {
             }
         }
         first
+    }
+
+    /// A bind for each column with all of its values.
+    fn arrays(&mut self, rows: &PackedPart, types: &[SqlType]) -> Result<usize> {
+        let first = self.binds.len();
+        for (column, sql_type) in rows.columns().iter().zip(types) {
+            let sql_type = sql_type.array().ok_or_else(|| Error::internal("insert.array"))?;
+            let values = rows.range().map(|row| column.cell(row).to_value()).collect();
+            self.binds.push(Bind { value: Value::Array(values), sql_type }, Provenance::Unknown);
+        }
+        Ok(first)
     }
 
     /// A frame's columns in the order of the insert's.

@@ -92,6 +92,8 @@ pub(crate) enum InsertRows {
     Binds { first: usize, rows: usize },
     /// So many beside the text, with values of these types in each.
     Packed { rows: usize, types: Vec<SqlType>, way: Way },
+    /// An array for each column, as binds from `first` on.
+    Arrays { first: usize },
     /// The columns of a relation, in the order of the insert's.
     Query { root: Node, output: Vec<(Ident, ColumnId)> },
 }

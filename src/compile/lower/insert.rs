@@ -49,6 +49,20 @@ impl Lowering<'_> {
         statement.into_table(table_ref(&insert.table)).columns(columns.iter().map(iden));
         let (first, rows) = match (&insert.rows, select) {
             (InsertRows::Binds { first, rows }, _) => (*first, *rows),
+            (InsertRows::Arrays { first }, _) => {
+                if self.target.dialect != Dialect::Postgres {
+                    return Err(Error::internal("lower.arrays"));
+                }
+                // SQL: PostgreSQL manual, 9.19: several arrays at once are taken apart in FROM, by the name without a schema.
+                let mut pieces = self.insert_into(insert);
+                for place in 0..columns.len() {
+                    pieces.push(Piece::Words(if place == 0 { " SELECT * FROM unnest(" } else { ", " }));
+                    pieces.push(Piece::Bind(first + place));
+                }
+                pieces.push(Piece::Words(")"));
+                pieces.extend(tail);
+                return self.render_pieces(pieces);
+            }
             (InsertRows::Query { .. }, Some(select)) => {
                 if insert.upsert.is_some() && self.target.dialect == Dialect::Sqlite {
                     // SQL: SQLite takes ON after a FROM for that of a join; a WHERE stands between.
@@ -84,7 +98,7 @@ impl Lowering<'_> {
         let fits = match way {
             Way::Copy(types) => dialect == Dialect::Postgres && types.len() == width,
             Way::Packed => dialect != Dialect::Postgres && rows.saturating_mul(width) <= dialect.max_binds(),
-            Way::Values => false,
+            Way::Values | Way::Arrays => false,
         };
         if !plain || !fits || types.len() != width || width == 0 {
             return Err(Error::internal("lower.packed"));
@@ -259,7 +273,7 @@ impl Lowering<'_> {
                     Ok(vec![Piece::Name(source.clone()), Piece::Words("."), Piece::Name(name.clone())])
                 })?);
             }
-            (InsertRows::Packed { .. }, _) | (InsertRows::Query { .. }, None) => {
+            (InsertRows::Packed { .. } | InsertRows::Arrays { .. }, _) | (InsertRows::Query { .. }, None) => {
                 return Err(Error::internal("lower.insert"));
             }
         }

@@ -12,9 +12,9 @@ use crate::row::{SerdeSink, take_back};
 /// How many values one COPY holds.
 const VALUES: usize = 120_000;
 
-/// How many rows one COPY holds.
-pub(super) fn rows_at_once(types: &[CopyType]) -> usize {
-    (VALUES / types.len().max(1)).max(MANY)
+/// How many rows of so many columns one COPY holds, or a statement that binds arrays.
+pub(super) fn rows_at_once(width: usize) -> usize {
+    (VALUES / width.max(1)).max(MANY)
 }
 
 /// A column that COPY may fill.
@@ -42,7 +42,7 @@ impl Runner {
     pub(super) async fn copy_types(self: &Arc<Self>, write: &Write) -> Result<Option<Arc<[CopyType]>>> {
         let WriteKind::Insert { columns, .. } = &write.kind else { return Ok(None) };
         let (Ok(table), Dialect::Postgres) = (&write.table, self.core.server.dialect) else { return Ok(None) };
-        if !is_plain(write) {
+        if !matches!(write.kind, WriteKind::Insert { source: Source::Rows { loose: false, .. }, .. }) {
             return Ok(None);
         }
         let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned());
@@ -65,18 +65,23 @@ fn is_plain(write: &Write) -> bool {
 
 /// Lets many plain rows go beside the text: by COPY where every value is one of its column's type as it is, or as they are packed.
 pub(super) fn choose_way(write: &mut Write, types: Option<&Arc<[CopyType]>>, dialect: Dialect) {
-    if !is_plain(write) {
+    let plain = is_plain(write);
+    let WriteKind::Insert { source: Source::Rows { rows, way, loose: false }, .. } = &mut write.kind else { return };
+    if !plain && types.is_none() {
         return;
     }
-    let WriteKind::Insert { source: Source::Rows { rows, way, .. }, .. } = &mut write.kind else { return };
     if rows.len() < MANY {
         return;
     }
     rows.pack();
     let Some(packed) = rows.packed() else { return };
     match (types, dialect) {
-        (Some(types), Dialect::Postgres) if CopyType::take(types, packed) => *way = Way::Copy(Arc::clone(types)),
+        (Some(types), Dialect::Postgres) if plain && CopyType::take(types, packed) => {
+            *way = Way::Copy(Arc::clone(types));
+        }
+        (Some(_), Dialect::Postgres) if packed.types().iter().all(|it| it.array().is_some()) => *way = Way::Arrays,
         (_, Dialect::Postgres) => {}
-        (_, Dialect::MySql | Dialect::MariaDb | Dialect::Sqlite) => *way = Way::Packed,
+        (_, Dialect::MySql | Dialect::MariaDb | Dialect::Sqlite) if plain => *way = Way::Packed,
+        _ => {}
     }
 }

@@ -114,8 +114,8 @@ pub(super) async fn run_batch(work: &mut Work, mut write: Write, types: Option<&
 /// How many rows one statement takes.
 pub(super) fn rows_at_once(write: &Write, dialect: Dialect) -> usize {
     let WriteKind::Insert { columns, upsert, source } = &write.kind else { return 1 };
-    if let Source::Rows { way: Way::Copy(types), .. } = source {
-        return copy::rows_at_once(types);
+    if let Source::Rows { way: Way::Copy(_) | Way::Arrays, .. } = source {
+        return copy::rows_at_once(columns.len());
     }
     let binds = dialect.max_binds();
     let width = columns.len().max(1);

@@ -143,7 +143,7 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
             // Before the transaction takes its session, and only for many rows.
             if rows_of(&part) >= MANY {
                 types = runner.copy_types(&part).await?;
-                most = types.as_deref().map_or(most, copy::rows_at_once);
+                most = types.as_deref().map_or(most, |types| copy::rows_at_once(types.len()));
             }
             work = Some(Work::begin(&runner).await?);
         }

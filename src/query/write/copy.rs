@@ -15,6 +15,8 @@ pub(crate) enum Way {
     Packed,
     /// By COPY, as values of these types.
     Copy(Arc<[CopyType]>),
+    /// As an array for each column, which the database takes apart.
+    Arrays,
 }
 
 /// A type that values are written as.

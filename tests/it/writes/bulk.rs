@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::support::{self, Recorder, TestDatabase};
 
 /// A column of every type that a COPY writes, and the same table again.
-const POSTGRES: &str = "(id bigint PRIMARY KEY, b boolean, i2 smallint, i4 integer, f4 real, f8 double precision, d numeric(20, 4), \
+pub(super) const POSTGRES: &str = "(id bigint PRIMARY KEY, b boolean, i2 smallint, i4 integer, f4 real, f8 double precision, d numeric(20, 4), \
     t varchar(40), x bytea, da date, ti time, ts timestamp, tz timestamptz, u uuid, j jsonb)";
 
-type Row = (
+pub(super) type Row = (
     i64,
     Option<bool>,
     Option<i64>,
@@ -32,9 +32,10 @@ type Row = (
     Option<serde_json::Value>,
 );
 
-const COLUMNS: [&str; 15] = ["id", "b", "i2", "i4", "f4", "f8", "d", "t", "x", "da", "ti", "ts", "tz", "u", "j"];
+pub(super) const COLUMNS: [&str; 15] =
+    ["id", "b", "i2", "i4", "f4", "f8", "d", "t", "x", "da", "ti", "ts", "tz", "u", "j"];
 
-fn every_type(id: i64) -> Row {
+pub(super) fn every_type(id: i64) -> Row {
     // Each column is NULL in another eleventh of the rows.
     let some = |column: i64| (id + column) % 11 != 0;
     let texts = ["", "it's", "tab\tand\nline", "\\N", "\\.", "é𝄞", "a,b;\"c\"", " "];
@@ -62,7 +63,7 @@ fn every_type(id: i64) -> Row {
     )
 }
 
-async fn with_recorder(db: &TestDatabase) -> (Database<ReadWrite>, Recorder) {
+pub(super) async fn with_recorder(db: &TestDatabase) -> (Database<ReadWrite>, Recorder) {
     let recorder = Recorder::default();
     let handle = Database::builder(db.dsn_rw().parse().unwrap()).hook(recorder.clone());
     (handle.open_read_write().await.unwrap(), recorder)

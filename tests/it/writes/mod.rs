@@ -1,5 +1,6 @@
 //! Writes: where rows come from, what comes back, and what a row that is there already becomes.
 
+mod arrays;
 mod bulk;
 mod joined;
 mod keyed;
