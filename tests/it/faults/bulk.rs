@@ -2,7 +2,7 @@
 //! nothing, nothing twice, the error says what is known, and the handle goes on.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream;
 use portcullis::{Database, Dialect, ErrorKind, ReadWrite, Result, col};
@@ -42,22 +42,35 @@ async fn check(db: &Database<ReadWrite>, told: &Told, most: i64) -> (usize, usiz
     (kept, gone)
 }
 
-/// Kills the server at points spread over a load, and goes on with the same handle.
-async fn killed(dialect: Dialect, kills: u32, rows: i64) {
+/// Kills the server at rows spread over a load, every third time at its end, and goes on with the same handle.
+async fn killed(dialect: Dialect, kills: i64, rows: i64) {
     let Some(mut own) = OwnServer::start(dialect) else { return };
     let name = own.server.create_database().await;
     own.server.execute(&name, &[TABLE]).await;
     let dsn = own.server.dsn(READ_WRITE_ROLE, &name);
     let db = Database::builder(dsn.parse().unwrap()).pool_size(2).acquire_timeout(Duration::from_secs(10));
     let db = db.open_read_write().await.unwrap();
-    load(&db, -1, rows).await.unwrap();
-    let started = Instant::now();
     let mut told = Told::from([(0, Some(load(&db, 0, rows).await))]);
-    let whole = started.elapsed();
     for kill in 1..=kills {
-        let at = whole * (2 * kill - 1) / (2 * kills);
-        let (done, ()) = tokio::join!(load(&db, kill.into(), rows), async {
-            tokio::time::sleep(at).await;
+        let at_the_end = kill % 3 == 0;
+        let at = if at_the_end { rows - 1 } else { rows * (2 * kill - 1) / (2 * kills) };
+        let (reached, there) = tokio::sync::oneshot::channel();
+        let mut reached = Some(reached);
+        let stream = stream::iter((0..rows).map(move |part| {
+            if part == at
+                && let Some(reached) = reached.take()
+            {
+                reached.send(()).unwrap();
+            }
+            [kill, part]
+        }));
+        let insert = db.insert("t").columns(["id", "part"]).execute_stream(stream);
+        let (done, ()) = tokio::join!(insert, async {
+            there.await.unwrap();
+            if at_the_end {
+                // The last rows and the commit take some milliseconds.
+                tokio::time::sleep(Duration::from_millis(2 * kill.unsigned_abs())).await;
+            }
             own.kill();
         });
         own.start_again();
@@ -65,9 +78,17 @@ async fn killed(dialect: Dialect, kills: u32, rows: i64) {
             let known = matches!(error.kind(), ErrorKind::Connect | ErrorKind::CommitUnknown);
             assert!(known, "{kill}: {error:?}");
         }
-        told.insert(kill.into(), Some(done));
-        // The handle is the same, and its sessions went with the server.
-        assert_eq!(db.table("t").where_(col("id").eq(-1)).count().await.unwrap(), rows as u64, "after kill {kill}");
+        told.insert(kill, Some(done));
+        // The handle is the same; each of its two sessions may have gone with the server, and is given up when that is seen.
+        let mut found = Err(None);
+        for _ in 0..3 {
+            found = db.table("t").where_(col("id").eq(0)).count().await.map_err(Some);
+            match &found {
+                Err(Some(error)) => assert_eq!(error.kind(), ErrorKind::Connect, "after kill {kill}: {error:?}"),
+                _ => break,
+            }
+        }
+        assert_eq!(found.unwrap(), rows as u64, "after kill {kill}");
     }
     let (kept, gone) = check(&db, &told, rows).await;
     assert!(kept >= 1 && gone >= 2, "{kept} kept, {gone} gone: {told:?}");
