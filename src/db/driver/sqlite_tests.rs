@@ -540,8 +540,10 @@ async fn a_lock_is_waited_for_and_then_reported() {
         let error = fails(&mut second, "INSERT INTO t VALUES (2)").await;
         assert_eq!((error.kind(), error.code()), (ErrorKind::Database, "db.lock_timeout"));
         assert!(start.elapsed() >= Duration::from_millis(90));
-        let (late, _) = tokio::join!(exec(&mut second, "INSERT INTO t VALUES (2)"), async {
-            tokio::time::sleep(Duration::from_millis(30)).await;
+        let settings = vec![("busy_timeout".to_owned(), "60000".to_owned())];
+        let mut patient = SqliteSession::open(&location, &Session { settings, ..session(false) }).await.unwrap();
+        let (late, _) = tokio::join!(exec(&mut patient, "INSERT INTO t VALUES (2)"), async {
+            tokio::time::sleep(Duration::from_millis(130)).await;
             first.control(Control::Commit).await.unwrap();
         });
         assert_eq!(late, 1);
