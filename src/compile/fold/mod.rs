@@ -632,6 +632,14 @@ impl<'a> Folder<'a> {
         found
     }
 
+    /// A column of a table as it is, of which a database says the type by itself.
+    pub(super) fn is_of_a_table(&self, rx: &Rx) -> bool {
+        match rx.kind() {
+            RxKind::Source { column, .. } => self.facts.columns.get(*column).is_some_and(|info| info.scan.is_some()),
+            _ => false,
+        }
+    }
+
     /// A column of a block stands outside of every aggregate: in a block of groups, a key that is computed.
     fn reads_computed_key(&self, rx: &Rx) -> bool {
         match rx.kind() {

@@ -104,7 +104,7 @@ impl<'a> Lowering<'a> {
     /// The text of a whole query, and the binds in the order of their placeholders.
     pub(super) fn query(mut self, block: &Block, lock: Option<RowLock>) -> Result<Rendered> {
         if let Projection::Columns(columns) = &block.projection {
-            for (_, _, rx) in columns.iter().filter(|(_, _, rx)| !matches!(rx.kind(), RxKind::Source { .. })) {
+            for (_, _, rx) in columns.iter().filter(|(_, _, rx)| !self.folder.is_of_a_table(rx)) {
                 self.need_type(rx, "a computed column")?;
             }
         }

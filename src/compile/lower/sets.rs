@@ -1,5 +1,7 @@
 //! Set operations: SELECTs with UNION, INTERSECT and EXCEPT between them.
 
+use std::collections::HashSet;
+
 use sea_query::{Expr, NullOrdering, Order, SelectStatement, UnionType};
 
 use super::doors::custom;
@@ -57,6 +59,11 @@ impl Lowering<'_> {
                 }
                 _ => return Ok(None),
             }
+        }
+        // SQL: ORDER BY takes a name for the first one that differs in capitals alone, but on PostgreSQL.
+        let folded: HashSet<String> = wanted.iter().map(|(name, ..)| name.as_str().to_lowercase()).collect();
+        if folded.len() < wanted.len() && !order.is_empty() {
+            return Ok(None);
         }
         // The members are taken out while they are lowered, with the names that the block gives its columns.
         let names: Vec<Ident> = wanted.iter().map(|(name, ..)| name.clone()).collect();

@@ -272,6 +272,20 @@ async fn a_condition_on_a_key_that_is_computed_finds_its_groups() {
 }
 
 #[tokio::test]
+async fn a_set_is_sorted_by_the_column_that_is_meant_and_not_by_one_that_differs_in_capitals() {
+    let every = Tree::Literal(V::Bool(true));
+    let set = Step::Set("union_all", every, false, None);
+    check(vec![Step::Rename("b".to_owned(), "A".to_owned()), set], &["a", "-A", "id", "x", "s", "f"]).await;
+}
+
+#[tokio::test]
+async fn keys_of_subtotals_have_their_types_before_the_table_was_read() {
+    let subtotals =
+        Reshape::Subtotals { cube: false, keys: names(&["f"]), aggregates: vec![("n".to_owned(), "rows", None)] };
+    check(vec![Step::Reshape(subtotals)], &["f", "n"]).await;
+}
+
+#[tokio::test]
 async fn a_list_may_be_of_constants() {
     let roll = Reshape::Roll { key: "s".to_owned(), of: "five".to_owned(), name: "e".to_owned() };
     check(vec![Step::WithColumn("five".to_owned(), whole(5)), Step::Reshape(roll)], &["s", "e"]).await;
