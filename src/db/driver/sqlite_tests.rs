@@ -534,14 +534,14 @@ async fn a_lock_is_waited_for_and_then_reported() {
         exec(&mut first, "CREATE TABLE t (a)").await;
         let settings = vec![("busy_timeout".to_owned(), "100".to_owned())];
         let mut second = SqliteSession::open(&location, &Session { settings, ..session(false) }).await.unwrap();
+        let settings = vec![("busy_timeout".to_owned(), "60000".to_owned())];
+        let mut patient = SqliteSession::open(&location, &Session { settings, ..session(false) }).await.unwrap();
         first.control(Control::Begin(Begin::plain(false))).await.unwrap();
         exec(&mut first, "INSERT INTO t VALUES (1)").await;
         let start = Instant::now();
         let error = fails(&mut second, "INSERT INTO t VALUES (2)").await;
         assert_eq!((error.kind(), error.code()), (ErrorKind::Database, "db.lock_timeout"));
         assert!(start.elapsed() >= Duration::from_millis(90));
-        let settings = vec![("busy_timeout".to_owned(), "60000".to_owned())];
-        let mut patient = SqliteSession::open(&location, &Session { settings, ..session(false) }).await.unwrap();
         let (late, _) = tokio::join!(exec(&mut patient, "INSERT INTO t VALUES (2)"), async {
             tokio::time::sleep(Duration::from_millis(130)).await;
             first.control(Control::Commit).await.unwrap();
