@@ -184,9 +184,15 @@ impl Journal {
 
     /// Writes all that waits, with a checkpoint after it, and says where the chain is.
     pub(super) fn checkpoint(&self) -> Result<Chain, Fault> {
-        let mut sink = lock(&self.sink);
+        let written = self.write_checkpoint(&mut lock(&self.sink));
+        // Whoever came meanwhile found the sink taken and waits.
+        self.wake.notify_one();
+        written
+    }
+
+    fn write_checkpoint(&self, sink: &mut Sink) -> Result<Chain, Fault> {
         let manner = Manner { patience: self.settings.deadline, checkpoint: Want::Now };
-        self.drain(&mut sink, manner)?;
+        self.drain(sink, manner)?;
         sink.write(&[], manner).fault.map_or(Ok(()), |fault| Err(fault.kind()))?;
         lock(&self.queue).checkpoint = None;
         Ok(sink.chain())
@@ -243,7 +249,8 @@ impl Journal {
             if queue.closing {
                 return false;
             }
-            let waiting = queue.since.filter(|_| self.settings.who == Who::Thread);
+            // Where tasks write, this finds what came while the thread or a checkpoint had the sink.
+            let waiting = queue.since;
             let linger = if self.settings.buffered { LINGER } else { Duration::ZERO };
             let write = match queue.retry {
                 None => waiting.and_then(|since| since.checked_add(linger)),

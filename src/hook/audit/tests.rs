@@ -582,6 +582,27 @@ async fn every_level_writes_all_records_in_order_and_closes_the_log() {
     }
 }
 
+/// A statement that comes while something other than a statement writes finds its record written all the same: a checkpoint that was
+/// asked for, and the log's own thread, which is called whenever another layer has the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_comes_while_a_checkpoint_or_the_thread_writes_is_not_left_lying() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let layer = || AuditLayer::builder().deadline(Duration::from_secs(5)).to_file(&path).unwrap();
+    let (audit, other) = (layer(), layer());
+    for _ in 0..400 {
+        // Only these: what comes later would write what was left lying.
+        let statements = [&audit, &audit, &other, &other].map(|audit| {
+            let audit = audit.clone();
+            tokio::spawn(async move { statement(&audit, &select(), &Outcome::sample()).await })
+        });
+        audit.checkpoint().await.unwrap();
+        for statement in statements {
+            statement.await.unwrap().unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn checkpoints_come_by_themselves_when_records_stop() {
     let folder = tempfile::tempdir().unwrap();
