@@ -116,7 +116,7 @@ async fn metrics_count_every_statement_once_whatever_became_of_it() {
             assert_eq!(error.kind(), ErrorKind::RateLimited);
         }
         let slow = SLOW.iter().find(|(dialect, _)| *dialect == test.dialect).unwrap().1;
-        tokio::time::timeout(Duration::from_millis(60), db.sql(slow).collect()).await.unwrap_err();
+        tokio::time::timeout(Duration::from_millis(400), db.sql(slow).collect()).await.unwrap_err();
         let ended = seen.settled().await;
         let mut expected = BTreeMap::new();
         let mut sent: BTreeMap<String, u64> = BTreeMap::new();
@@ -170,7 +170,7 @@ async fn metrics_count_every_statement_once_whatever_became_of_it() {
             let DebugValue::Histogram(values) = value else { panic!("{value:?}") };
             let waited = labels.get("error.type").is_some_and(|it| it == "statement.cancelled");
             assert!(
-                values.iter().all(|it| it.into_inner() < 20.0 && (!waited || it.into_inner() >= 0.06)),
+                values.iter().all(|it| it.into_inner() < 20.0 && (!waited || it.into_inner() >= 0.1)),
                 "{values:?}"
             );
         }
