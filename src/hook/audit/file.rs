@@ -1,7 +1,8 @@
 //! A log in files: one that grows, and those that were closed before it, in the same folder.
 //!
 //! Several processes may write one log. Each locks the file for the time of a write (`flock`), looks whether others have written
-//! meanwhile and goes on from the end of their chain, and looks whether the path leads to the file still.
+//! meanwhile and goes on from the end of their chain, and looks whether the path leads to the file still. A process that writes without
+//! pause and finds nothing of others keeps the lock over several writes, see [`HOLD`].
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -43,7 +44,20 @@ struct Opened {
     len: Option<u64>,
     number: u64,
     begun: Option<DateTime<Utc>>,
+    /// How many writes in a row, each soon after the one before, found nothing of others.
+    alone: u32,
+    /// When the lock is given up at the latest, if it is kept over several writes.
+    held_until: Option<Instant>,
+    last_end: Option<Instant>,
 }
+
+/// How long the lock is kept over several writes by a process that writes without pause and alone. Locking and looking cost more than
+/// writing a line; others wait this much longer at worst, and then have their turn before the lock is kept again.
+const HOLD: Duration = Duration::from_millis(5);
+/// After how many such writes.
+const ALONE: u32 = 16;
+/// The longest pause between two of them.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The most bytes that are looked through for the last line.
 const LONGEST_LINE: u64 = 64 << 20;
@@ -66,6 +80,10 @@ impl FileTarget {
         if self.rotation.most.is_some_and(|most| self.size() >= most) {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        if self.held_until().is_some_and(|until| Instant::now() < until) {
+            return Ok(Owed::default());
+        }
+        self.unlock();
         let begun = self.lock_the_right_one(chain, patience);
         let begun = begun.and_then(|()| match &mut self.open {
             Some(opened) if opened.regular => opened.catch_up(chain, &self.path, now),
@@ -128,7 +146,14 @@ impl FileTarget {
                 self.open = None;
             }
         }
-        self.unlock();
+        if !self.open.as_mut().is_some_and(|opened| whole && opened.keeps_lock()) {
+            self.unlock();
+        }
+    }
+
+    /// When the lock is to be given up, if it is kept beyond a write.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.open.as_ref()?.held_until
     }
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
@@ -217,11 +242,15 @@ impl FileTarget {
         forget_old(&self.path, self.rotation.keep);
     }
 
-    fn unlock(&mut self) {
+    pub(super) fn unlock(&mut self) {
         if let Some(opened) = &mut self.open
             && opened.locked
         {
             opened.locked = false;
+            if opened.held_until.take().is_some() {
+                // Others first.
+                opened.alone = 0;
+            }
             if opened.file.unlock().is_err() {
                 // Closing the file lets go of it in any case.
                 self.open = None;
@@ -244,8 +273,18 @@ impl Opened {
         let file = options.open(path)?;
         let found = file.metadata()?;
         let regular = found.is_file();
-        let mut opened =
-            Opened { file, regular, identity: Identity::of(&found), locked: false, len: None, number: 0, begun: None };
+        let mut opened = Opened {
+            file,
+            regular,
+            identity: Identity::of(&found),
+            locked: false,
+            len: None,
+            number: 0,
+            begun: None,
+            alone: 0,
+            held_until: None,
+            last_end: None,
+        };
         if regular && found.len() > 0 {
             opened.read_first_line()?;
         }
@@ -258,7 +297,11 @@ impl Opened {
         }
         let until = Instant::now().checked_add(patience);
         loop {
-            match self.file.try_lock() {
+            let tried = self.file.try_lock();
+            if tried.is_err() {
+                self.alone = 0;
+            }
+            match tried {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if patience.is_zero() => return Err(io::ErrorKind::WouldBlock.into()),
@@ -270,6 +313,19 @@ impl Opened {
         }
         self.locked = true;
         Ok(())
+    }
+
+    /// Whether the lock is kept after a write that went well.
+    fn keeps_lock(&mut self) -> bool {
+        let now = Instant::now();
+        let soon = self.last_end.replace(now).is_some_and(|last| now.saturating_duration_since(last) < PAUSE);
+        if !soon {
+            self.alone = 0;
+        }
+        if self.held_until.is_none() && self.alone >= ALONE {
+            self.held_until = now.checked_add(HOLD);
+        }
+        self.locked && self.held_until.is_some_and(|until| now < until)
     }
 
     /// The number and the age of the file, from its first record.
@@ -295,8 +351,10 @@ impl Opened {
         let len = self.file.metadata()?.len();
         let mut owed = Owed::default();
         if self.len == Some(len) && len > 0 {
+            self.alone = self.alone.saturating_add(1);
             return Ok(owed);
         }
+        self.alone = 0;
         if len == 0 {
             if *chain == Chain::default()
                 && let Some((number, last)) = last_closed(path)

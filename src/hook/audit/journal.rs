@@ -77,6 +77,8 @@ struct Queue {
     /// The sink failed; when to try again.
     retry: Option<Instant>,
     checkpoint: Option<Instant>,
+    /// When others are let at the file.
+    release: Option<Instant>,
     missing: Option<Missing>,
     closing: bool,
     ended: bool,
@@ -192,10 +194,13 @@ impl Journal {
 
     fn write_checkpoint(&self, sink: &mut Sink) -> Result<Chain, Fault> {
         let manner = Manner { patience: self.settings.deadline, checkpoint: Want::Now };
-        self.drain(sink, manner)?;
-        sink.write(&[], manner).fault.map_or(Ok(()), |fault| Err(fault.kind()))?;
-        lock(&self.queue).checkpoint = None;
-        Ok(sink.chain())
+        let written = self.drain(sink, manner).and_then(|()| {
+            sink.write(&[], manner).fault.map_or(Ok(()), |fault| Err(fault.kind()))?;
+            lock(&self.queue).checkpoint = None;
+            Ok(sink.chain())
+        });
+        sink.let_go();
+        written
     }
 
     /// Ends the log: writes what waits and a last checkpoint. It takes no longer than the deadline.
@@ -219,6 +224,10 @@ impl Journal {
             if result.is_ok() && manner.checkpoint == Want::Now {
                 let _ = sink.write(&[], manner);
             }
+            if sink.held_until().is_some_and(|until| until <= Instant::now()) {
+                sink.let_go();
+            }
+            lock(&self.queue).release = sink.held_until();
         }
         self.finish();
         lock(&self.queue).ended = true;
@@ -231,6 +240,7 @@ impl Journal {
         if self.drain(&mut sink, manner).is_ok() && sink.is_used() {
             let _ = sink.write(&[], Manner { checkpoint: Want::Closing, ..manner });
         }
+        sink.let_go();
     }
 
     fn checkpoint_now(&self) -> Want {
@@ -256,7 +266,7 @@ impl Journal {
                 None => waiting.and_then(|since| since.checked_add(linger)),
                 retry => retry,
             };
-            let next = [write, queue.checkpoint].into_iter().flatten().min();
+            let next = [write, queue.checkpoint, queue.release].into_iter().flatten().min();
             let left = next.map(|next| next.saturating_duration_since(Instant::now()));
             if queue.urgent || left.is_some_and(|left| left.is_zero()) {
                 queue.urgent = false;
@@ -324,9 +334,13 @@ impl Journal {
                     Err(TryLockError::WouldBlock) => return,
                 };
                 let result = self.drain(&mut sink, manner);
-                let wants = sink.wants_checkpoint();
+                let (wants, held) = (sink.wants_checkpoint(), sink.held_until());
                 drop(sink);
                 let mut queue = lock(&self.queue);
+                if held.is_some() && queue.release.is_none() {
+                    queue.release = held;
+                    self.wake.notify_one();
+                }
                 if wants && queue.checkpoint.is_none() {
                     queue.checkpoint = Instant::now().checked_add(CHECKPOINT);
                     self.wake.notify_one();

@@ -1,7 +1,7 @@
 //! Records into lines: the chain goes on, checkpoints are put between, files are closed and begun.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::chain::{Chain, to_hex};
 use super::escape::to_object;
@@ -70,6 +70,16 @@ impl Sink {
     /// Whether there are records that no checkpoint vouches for yet.
     pub(super) fn wants_checkpoint(&self) -> bool {
         self.key.is_some() && self.unanchored > 0
+    }
+
+    /// When [`Sink::let_go`] is owed, because others may wait for the file.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.target.held_until()
+    }
+
+    /// Lets others write, if they could not.
+    pub(super) fn let_go(&mut self) {
+        self.target.let_go();
     }
 
     /// Writes records, given as JSON objects, in one go.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -73,7 +73,7 @@ impl Target {
         Target::Store(StoreTarget { store, known: false })
     }
 
-    /// Makes ready for writing; a file is locked from here to [`Target::end`]. `chain` is brought to where the file's chain is.
+    /// Makes ready for writing; a file is locked from here to [`Target::end`], or longer, see [`Target::held_until`]. `chain` is brought to where the file's chain is.
     pub(super) fn begin(&mut self, chain: &mut Chain, patience: Duration, now: DateTime<Utc>) -> io::Result<Owed> {
         match self {
             Target::File(file) => file.begin(chain, patience, now),
@@ -120,6 +120,21 @@ impl Target {
                 }
             }
             Target::Tracing | Target::Memory(_) | Target::Store(_) => {}
+        }
+    }
+
+    /// When [`Target::let_go`] is owed, if the lock is kept beyond a write.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        match self {
+            Target::File(file) => file.held_until(),
+            _ => None,
+        }
+    }
+
+    /// Gives up a lock that is kept beyond a write.
+    pub(super) fn let_go(&mut self) {
+        if let Target::File(file) = self {
+            file.unlock();
         }
     }
 

@@ -603,6 +603,93 @@ async fn a_record_that_comes_while_a_checkpoint_or_the_thread_writes_is_not_left
     }
 }
 
+/// Whether somebody else could write just now.
+fn is_free(path: &std::path::Path) -> bool {
+    fs::File::open(path).unwrap().try_lock().is_ok()
+}
+
+/// Writes until the layer keeps the file to itself between two statements.
+async fn write_until_held(audit: &AuditLayer, path: &std::path::Path) {
+    for statements in 0..100_000 {
+        statement(audit, &select(), &Outcome::sample()).await.unwrap();
+        // A look takes the lock for a moment, so not each time.
+        if statements % 32 == 31 && !is_free(path) {
+            return;
+        }
+    }
+    panic!("the lock was never kept");
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_without_pause_is_kept_and_let_go_when_records_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = AuditLayer::to_file(&path).unwrap();
+    statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+    assert!(is_free(&path), "one statement is no reason");
+    for _ in 0..3 {
+        write_until_held(&audit, &path).await;
+        let started = Instant::now();
+        while !is_free(&path) {
+            assert!(started.elapsed() < Duration::from_secs(20));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    // Its time is over before that in some of these.
+    for _ in 0..20 {
+        write_until_held(&audit, &path).await;
+        audit.checkpoint().await.unwrap();
+        assert!(is_free(&path), "a checkpoint that is asked for keeps nothing");
+    }
+    drop(audit);
+    assert!(is_free(&path));
+    assert!(AuditVerifier::new().verify_files([&path]).unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_away_while_it_is_kept_is_followed_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("audit.jsonl"), folder.path().join("audit.jsonl.000001"));
+    let audit = AuditLayer::to_file(&path).unwrap();
+    write_until_held(&audit, &path).await;
+    fs::rename(&path, &aside).unwrap();
+    let started = Instant::now();
+    while !path.exists() {
+        statement(&audit, &select(), &Outcome::sample()).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+    drop(audit);
+    let report = AuditVerifier::new().verify_files([&aside, &path]).unwrap();
+    assert!(report.is_whole(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_have_their_turn_beside_one_that_writes_without_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let layer = || AuditLayer::builder().deadline(Duration::from_secs(20)).to_file(&path).unwrap();
+    let (busy, other) = (layer(), layer());
+    let going = Arc::new(AtomicBool::new(true));
+    let go = Arc::clone(&going);
+    let writes = tokio::spawn(async move {
+        let mut statements = 0;
+        while go.load(Ordering::SeqCst) {
+            statement(&busy, &select(), &Outcome::sample()).await.unwrap();
+            statements += 1;
+            tokio::task::yield_now().await;
+        }
+        statements
+    });
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_millis(8)).await;
+        statement(&other, &select(), &Outcome::sample()).await.unwrap();
+    }
+    going.store(false, Ordering::SeqCst);
+    assert!(writes.await.unwrap() > 60);
+    let report = AuditVerifier::new().verify_files([&path]).unwrap();
+    assert!(report.is_whole(), "{report}");
+}
+
 #[tokio::test]
 async fn checkpoints_come_by_themselves_when_records_stop() {
     let folder = tempfile::tempdir().unwrap();
