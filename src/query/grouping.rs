@@ -28,7 +28,9 @@ pub(crate) struct Grouped {
 /// Subtotals along a hierarchy: groups by all keys, by all but the last, and so on, down to one group of all rows.
 ///
 /// Where a row sums over a key, that key is NULL; [`grouping`](crate::grouping) tells this NULL from one of the data. SQL text:
-/// `GROUP BY GROUPING SETS (("a", "b"), ("a"), ())` on PostgreSQL, elsewhere a UNION ALL of the groups by each set.
+/// `GROUP BY GROUPING SETS (("a", "b"), ("a"), ())` on PostgreSQL, elsewhere a UNION ALL of the groups by each set,
+/// which reads what is grouped from a relation of WITH where that is more than a table. Values of chance, such as
+/// [`random`](crate::random), are one for all sets, but on MariaDB, which computes such a relation for each of its uses.
 ///
 /// ```
 /// use portcullis::{col, grouping, rollup, sum, table};

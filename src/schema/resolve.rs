@@ -88,7 +88,6 @@ pub(super) struct Resolver<'a> {
     pub(super) outers: Vec<OuterScope>,
     pub(super) subplans: Vec<SubplanInfo>,
     pub(super) ctes: Vec<CteInfo>,
-    pub(super) cte_order: Vec<usize>,
     /// Which relation each is.
     pub(super) cte_places: Vec<(CtePlace, usize)>,
     pub(super) recursions: Vec<Active>,
@@ -117,7 +116,6 @@ impl<'a> Resolver<'a> {
             outers: Vec::new(),
             subplans: Vec::new(),
             ctes: Vec::new(),
-            cte_order: Vec::new(),
             cte_places: Vec::new(),
             recursions: Vec::new(),
             incoming: None,
@@ -140,7 +138,6 @@ impl<'a> Resolver<'a> {
             tables,
             subplans: self.subplans,
             ctes: self.ctes,
-            cte_order: self.cte_order,
             lock: self.lock,
         };
         ResolvedPlan { body, facts }

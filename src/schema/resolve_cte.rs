@@ -48,7 +48,6 @@ impl Resolver<'_> {
         let columns = scope.visible.iter().map(|item| (item.name.clone(), item.id)).collect();
         let cte = self.ctes.len();
         self.ctes.push(CteInfo { name: name.clone(), root: Some(root), columns, recursive: false });
-        self.cte_order.push(cte);
         self.cte_places.push((place, cte));
         Ok(self.scan_cte(cte))
     }
@@ -181,7 +180,6 @@ impl Resolver<'_> {
         if let Some(info) = self.ctes.get_mut(cte) {
             info.root = Some(node);
         }
-        self.cte_order.push(cte);
         Ok(cte)
     }
 

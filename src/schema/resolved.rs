@@ -25,8 +25,6 @@ pub(crate) struct Facts {
     pub(crate) tables: Vec<TableAccess>,
     pub(crate) subplans: Vec<SubplanInfo>,
     pub(crate) ctes: Vec<CteInfo>,
-    /// In which order they are written: each after those that it reads.
-    pub(crate) cte_order: Vec<usize>,
     pub(crate) lock: Option<RowLock>,
 }
 

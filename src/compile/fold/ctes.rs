@@ -11,8 +11,8 @@ use crate::types::{Family, SqlType};
 /// A relation of WITH.
 #[derive(Debug)]
 pub(in crate::compile) struct Cte {
-    /// Its number in the plan.
-    place: usize,
+    /// Its number in the plan; `None` for one that the plan doesn't name.
+    place: Option<usize>,
     pub(in crate::compile) name: Ident,
     /// `None` while it is being folded.
     pub(in crate::compile) block: Option<Block>,
@@ -24,7 +24,7 @@ pub(in crate::compile) struct Cte {
 impl Folder<'_> {
     /// The source that reads a relation of WITH, which is folded the first time.
     pub(super) fn cte_source(&mut self, cte: usize) -> Result<SourceKind> {
-        if let Some(place) = self.ctes.iter().position(|known| known.place == cte) {
+        if let Some(place) = self.ctes.iter().position(|known| known.place == Some(cte)) {
             return Ok(SourceKind::Cte(place));
         }
         let facts = self.facts;
@@ -32,7 +32,7 @@ impl Folder<'_> {
         let root = info.root.as_ref().ok_or_else(|| Error::internal("fold.cte_root"))?;
         let name = self.cte_name(&info.name)?;
         let place = self.ctes.len();
-        self.ctes.push(Cte { place: cte, name, block: None, recursive: info.recursive, names: Vec::new() });
+        self.ctes.push(Cte { place: Some(cte), name, block: None, recursive: info.recursive, names: Vec::new() });
         // It sees nothing of what is around the place where it is first used.
         let inside = std::mem::take(&mut self.inside);
         let folded = if info.recursive { self.recursion(place, root) } else { self.cte_block(root, &info.columns) };
@@ -41,7 +41,41 @@ impl Folder<'_> {
         if let Some(known) = self.ctes.get_mut(place) {
             known.block = Some(block);
         }
+        self.cte_order.push(place);
         Ok(SourceKind::Cte(place))
+    }
+
+    /// A block as a relation of WITH, of which any number of sources can be made by [`shared_source`](Folder::shared_source); gives it
+    /// back where it must stand in its place.
+    pub(super) fn share(&mut self, mut block: Block) -> Result<std::result::Result<usize, Block>> {
+        // SQL: a recursion stands in the FROM of its own step, and nowhere else.
+        let recursion = self.ctes.iter().any(|cte| cte.recursive && cte.block.is_none());
+        if recursion || self.leaves_open(&block) {
+            return Ok(Err(block));
+        }
+        if !block.limited() {
+            block.order.clear();
+        }
+        if let Some(columns) = block.distinct.clone() {
+            block.projection = self.exported(&block, &columns)?;
+        }
+        let name = self.cte_name(&Ident::fixed("shared")?)?;
+        let place = self.ctes.len();
+        self.ctes.push(Cte { place: None, name, block: Some(block), recursive: false, names: Vec::new() });
+        self.cte_order.push(place);
+        Ok(Ok(place))
+    }
+
+    /// True for a relation of WITH that the plan doesn't name.
+    pub(in crate::compile) fn is_shared(&self, cte: usize) -> bool {
+        self.ctes.get(cte).is_some_and(|cte| cte.place.is_none())
+    }
+
+    /// A block that reads what is shared, with the columns that it has in the plan.
+    pub(super) fn shared_source(&mut self, cte: usize) -> Result<Block> {
+        let name = self.ctes.get(cte).map(|cte| cte.name.clone());
+        let source = self.add_source(SourceKind::Cte(cte), name, None)?;
+        Ok(Block { sources: vec![source], ..Block::default() })
     }
 
     fn cte_block(&mut self, root: &Node, columns: &[(Ident, ColumnId)]) -> Result<Block> {
@@ -139,7 +173,7 @@ impl Folder<'_> {
 
     /// What a use's column is in the relation itself.
     fn inner_column(&self, source: usize, id: ColumnId) -> Option<ColumnId> {
-        let scan = self.sources.get(source)?.scan?;
+        let Some(scan) = self.sources.get(source)?.scan else { return Some(id) };
         let ScanSource::Cte { columns, .. } = &self.facts.scans.get(scan)?.source else { return None };
         columns.iter().find(|(own, _)| *own == id).map(|(_, inner)| *inner)
     }
@@ -179,11 +213,5 @@ impl Folder<'_> {
                 })
         };
         free_name(wanted, |name| !free(name))
-    }
-
-    /// The relations of WITH in the order in which each comes after those that it reads.
-    pub(in crate::compile) fn cte_order(&self) -> Vec<usize> {
-        let place = |cte: &usize| self.ctes.iter().position(|known| known.place == *cte);
-        self.facts.cte_order.iter().filter_map(place).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Grouping sets: one block where the database has them, else a block for each set.
 
-use super::{Block, Folder, SourceKind, has_aggregate};
+use super::{Block, Folder, SourceKind, has_aggregate, has_subquery, is_random};
 use crate::error::{Error, Result};
 use crate::expr::Function;
 use crate::query::{SetKind, SetOperation};
@@ -20,9 +20,27 @@ impl Folder<'_> {
             return Ok(block);
         }
         let shown = aggregates.iter().find(|(_, rx)| has_aggregate(rx)).map(|(id, _)| *id);
+        let mut block = self.fold(input)?;
+        let mut shared = None;
+        // What is more than a table is written once: each set of subtotals over subtotals would repeat all that is below.
+        if sets.len() > 1 && !self.is_of_one_table(&block) {
+            match self.share(block)? {
+                Ok(cte) => {
+                    shared = Some(cte);
+                    block = self.shared_source(cte)?;
+                }
+                Err(back) => block = back,
+            }
+        }
+        let mut first = Some(block);
         let mut arms = Vec::with_capacity(sets.len());
         for set in sets {
-            let mut arm = self.one_set(input, keys, set, aggregates)?;
+            let block = match (first.take(), shared) {
+                (Some(block), _) => block,
+                (None, Some(cte)) => self.shared_source(cte)?,
+                (None, None) => self.fold(input)?,
+            };
+            let mut arm = self.one_set(block, keys, set, aggregates)?;
             if set.is_empty() && shown.is_none() {
                 // Without an aggregate in sight a SELECT is one row for each row, not one for all.
                 arm = self.wrap(arm)?;
@@ -83,6 +101,20 @@ impl Folder<'_> {
         }
     }
 
+    /// Rows of one table or one relation of WITH, whose expressions have the same values whenever they are computed.
+    fn is_of_one_table(&self, block: &Block) -> bool {
+        let named = |place: &usize| {
+            self.sources
+                .get(*place)
+                .is_some_and(|source| matches!(source.kind, SourceKind::Table(_) | SourceKind::Cte(_)))
+        };
+        let mut exprs = block.filter.iter().chain(block.env.iter().map(|(_, rx)| rx));
+        block.sources.len() == 1
+            && block.sources.iter().all(named)
+            && block.plain()
+            && !exprs.any(|rx| has_subquery(rx) || is_random(rx))
+    }
+
     fn keys_of(&mut self, block: &Block, keys: &[(ColumnId, ColumnId)]) -> Result<Vec<Rx>> {
         keys.iter().map(|(id, _)| self.lookup(block, *id)).collect()
     }
@@ -90,7 +122,7 @@ impl Folder<'_> {
     /// The groups by one of the sets. A key that isn't in it is NULL.
     fn one_set(
         &mut self,
-        input: &Node,
+        block: Block,
         keys: &[(ColumnId, ColumnId)],
         set: &[usize],
         aggregates: &[(ColumnId, Rx)],
@@ -102,7 +134,7 @@ impl Folder<'_> {
         let aggregates: Vec<(ColumnId, Rx)> =
             aggregates.iter().map(|(id, rx)| (*id, in_set(rx, keys, &kept))).collect();
         let ids: Vec<ColumnId> = kept.iter().map(|(id, _)| *id).collect();
-        let mut block = self.aggregate(input, &ids, &aggregates)?;
+        let mut block = self.aggregate_over(block, &ids, &aggregates)?;
         for (id, made) in kept {
             let rx = self.lookup(&block, id)?;
             block.env.push((made, or_null(&rx)));

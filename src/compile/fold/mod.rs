@@ -118,6 +118,8 @@ pub(super) struct Folder<'a> {
     pub(super) sources: Vec<Source>,
     pub(super) subqueries: Vec<Subquery>,
     pub(super) ctes: Vec<Cte>,
+    /// The relations of WITH in the order in which each comes after those that it reads.
+    pub(super) cte_order: Vec<usize>,
     /// The table that is written.
     pub(super) target: Option<TableName>,
     /// How many subqueries are being folded: in one, a column that is nowhere to be found is one of a block around it.
@@ -208,6 +210,7 @@ impl<'a> Folder<'a> {
             sources: Vec::new(),
             subqueries: Vec::new(),
             ctes: Vec::new(),
+            cte_order: Vec::new(),
             target: None,
             inside: 0,
             aliases: HashSet::new(),
@@ -543,7 +546,11 @@ impl<'a> Folder<'a> {
     }
 
     fn aggregate(&mut self, input: &Node, keys: &[ColumnId], aggregates: &[(ColumnId, Rx)]) -> Result<Block> {
-        let mut block = self.fold(input)?;
+        let block = self.fold(input)?;
+        self.aggregate_over(block, keys, aggregates)
+    }
+
+    fn aggregate_over(&mut self, mut block: Block, keys: &[ColumnId], aggregates: &[(ColumnId, Rx)]) -> Result<Block> {
         if !block.plain() {
             block = self.wrap(block)?;
         }

@@ -175,6 +175,18 @@ impl Folder<'_> {
             })
     }
 
+    /// True when a column of the blocks around stands in the block, or could be asked of it.
+    pub(super) fn leaves_open(&self, block: &Block) -> bool {
+        self.inside > 0
+            && (self.has_open(block)
+                || block.env.iter().any(|(_, rx)| self.is_open(rx))
+                || block.sources.iter().filter_map(|place| self.sources.get(*place)).any(|source| match &source.kind {
+                    SourceKind::Block(inner) => self.leaves_open(inner),
+                    SourceKind::Set { arms, .. } => arms.iter().any(|arm| self.leaves_open(arm)),
+                    _ => false,
+                }))
+    }
+
     /// True when a subquery may name columns of the blocks around it, on purpose or by a table whose columns are not known.
     pub(in crate::compile) fn sees_around(&self) -> bool {
         !self.facts.subplans.is_empty()

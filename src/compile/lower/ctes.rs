@@ -15,12 +15,20 @@ const MAX_RECURSIVE_TEXT: u32 = 1_000_000;
 impl Lowering<'_> {
     /// The relations that the statement reads by name; `None` when there are none.
     pub(super) fn with_clause(&mut self) -> Result<Option<WithClause>> {
-        let order = self.folder.cte_order();
+        let order = self.folder.cte_order.clone();
         if order.is_empty() {
             return Ok(None);
         }
-        // They stand before everything: no subquery is around them.
+        // They stand before everything: no subquery is around them, and their own subqueries read them as they are.
         let nested = std::mem::take(&mut self.nested);
+        let inside = std::mem::take(&mut self.with_inside);
+        let clause = self.relations(order);
+        self.nested = nested;
+        self.with_inside = inside;
+        clause.map(Some)
+    }
+
+    fn relations(&mut self, order: Vec<usize>) -> Result<WithClause> {
         let mut clause = WithClause::new();
         let mut recursive = false;
         for place in order {
@@ -35,11 +43,14 @@ impl Lowering<'_> {
             }
             let mut expression = CommonTableExpression::new();
             expression.table_name(iden(&name)).query(select?);
+            // SQL: SQLite computes it for each use where it can put it in its place; MySQL computes one that is used twice once.
+            if self.folder.is_shared(place) && self.target.dialect == Dialect::Sqlite {
+                expression.materialized(true);
+            }
             clause.cte(expression);
         }
         clause.recursive(recursive);
-        self.nested = nested;
-        Ok(Some(clause))
+        Ok(clause)
     }
 
     /// A column of a recursion's anchor or step, of exactly the type that all of its rows have.

@@ -17,6 +17,7 @@ mod sampling;
 mod sets;
 mod snapshot;
 mod subqueries;
+mod subtotals;
 mod text;
 mod times;
 mod unpivoting;
