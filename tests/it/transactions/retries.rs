@@ -1,8 +1,8 @@
 //! Retries: what is run again, what is not, and that each is kept once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use portcullis::{
     Database, Dialect, Error, ErrorKind, Hook, Isolation, QueryContext, ReadWrite, Result, Retry, StatementKind,
@@ -140,17 +140,25 @@ async fn a_locked_sqlite_database_is_tried_again_and_a_lock_on_a_server_only_whe
             let tries = AtomicU32::new(0);
             let retry = Retry::new().attempts(30).pauses(Duration::from_millis(5), Duration::from_millis(20));
             let retry = if asked { retry.lock_timeouts() } else { retry };
-            let done = db.transaction_retry(TransactionOptions::new(), retry, async |tx| {
-                tries.fetch_max(tx.attempt(), Ordering::SeqCst);
-                add(tx, 1).await
-            });
+            let over = AtomicBool::new(false);
+            let done = async {
+                let work = async |tx: &Transaction<ReadWrite>| {
+                    tries.fetch_max(tx.attempt(), Ordering::SeqCst);
+                    add(tx, 1).await
+                };
+                let done = db.transaction_retry(TransactionOptions::new(), retry, work).await;
+                over.store(true, Ordering::SeqCst);
+                done
+            };
+            // On SQLite it is the beginning of the transaction that is tried again.
             let release = async {
-                tokio::time::sleep(Duration::from_millis(if support::mysql_family(test.dialect) {
-                    1_300
-                } else {
-                    200
-                }))
-                .await;
+                let until = Instant::now() + Duration::from_millis(200);
+                while match test.dialect {
+                    Dialect::Sqlite => Instant::now() < until,
+                    _ => tries.load(Ordering::SeqCst) < 2 && !over.load(Ordering::SeqCst),
+                } {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
                 holder.commit().await.unwrap();
             };
             let (done, ()) = tokio::join!(done, release);
