@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::error::{Error, ErrorKind, show_name};
 
 /// What a statement takes from one bucket.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Charge {
     /// The rule's place in the layer.
     pub(super) rule: usize,
@@ -22,8 +22,8 @@ pub(super) struct Charge {
     pub(super) cost: u64,
     /// Only looked at: a rule that counts refusals.
     pub(super) look: bool,
-    /// Its name in the store, where the bucket is elsewhere.
-    pub(super) name: Option<[u8; 16]>,
+    /// Its name in the store, where the bucket is elsewhere. Apart, since the others are many and moved about.
+    pub(super) name: Option<Box<[u8; 16]>>,
     /// When the bucket would be full after it was charged.
     pub(super) then: u64,
 }
@@ -31,7 +31,7 @@ pub(super) struct Charge {
 /// The charges of a statement. Most have few, which need no memory of their own.
 #[derive(Debug, Default)]
 pub(super) struct Charges {
-    few: [Charge; 4],
+    few: [Charge; 2],
     count: usize,
     more: Vec<Charge>,
 }

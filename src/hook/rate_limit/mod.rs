@@ -84,6 +84,8 @@ struct Inner {
     state: Mutex<State>,
     /// Some rule charges at the end.
     settles: bool,
+    /// Some rule counts statements in flight.
+    counts_in_flight: bool,
     /// Where the buckets of shared rules are.
     store: Option<SharedLimits>,
 }
@@ -143,7 +145,9 @@ impl RateLimitLayer {
         let settles = made.iter().any(|rule| settle::is_charged_at_the_end(&rule.limit));
         let state = Mutex::new(State::new(&made));
         let hashes = Hashes::default();
-        Ok(RateLimitLayer(Arc::new(Inner { clock, rules: made, counts, hashes, state, settles, store })))
+        let counts_in_flight = made.iter().any(|rule| matches!(rule.measure, Measure::InFlight(_)));
+        let inner = Inner { clock, rules: made, counts, hashes, state, settles, counts_in_flight, store };
+        Ok(RateLimitLayer(Arc::new(inner)))
     }
 
     /// Counts something that is no statement: a login, an export, a mail. `context` is `login` or a name of the caller's, and the rules
@@ -175,7 +179,7 @@ impl RateLimitLayer {
     /// [`ErrorKind::RateLimited`] as for a statement; [`ErrorKind::Plan`] for a context that means statements, such as `read`.
     pub async fn check(&self, context: &str, subject: &Subject) -> Result<()> {
         match self.0.charges_of(context, subject)? {
-            Some(charges) => self.0.pass(charges).await.map(drop),
+            Some(mut charges) => self.0.pass(&mut charges).await.map(drop),
             None => Ok(()),
         }
     }
@@ -236,8 +240,8 @@ impl Hook for RateLimitLayer {
         if cx.refusal().is_some() {
             return Ok(());
         }
-        let Some(charges) = self.0.charges_of_statement(cx)? else { return Ok(()) };
-        if let Some(landing) = self.0.pass(charges).await? {
+        let Some(mut charges) = self.0.charges_of_statement(cx)? else { return Ok(()) };
+        if let Some(landing) = self.0.pass(&mut charges).await? {
             cx.guards.keep(Box::new(landing));
         }
         Ok(())
@@ -362,18 +366,19 @@ impl Inner {
         asker: Asker<'_>,
         visit: &mut dyn FnMut(Charge),
     ) -> std::result::Result<(), Missing> {
-        let charge = Charge { rule: index, ..Charge::default() };
         match rule.shared {
-            None => self.hashes.each(&rule.limit.scope, asker, &mut |key| visit(Charge { key, ..charge })),
-            Some(_) => {
-                self.hashes.each_shared(rule, asker, &mut |key, name| visit(Charge { key, name: Some(name), ..charge }))
-            }
+            None => self
+                .hashes
+                .each(&rule.limit.scope, asker, &mut |key| visit(Charge { key, rule: index, ..Charge::default() })),
+            Some(_) => self.hashes.each_shared(rule, asker, &mut |key, name| {
+                visit(Charge { key, rule: index, name: Some(Box::new(name)), ..Charge::default() });
+            }),
         }
     }
 
     /// Takes all charges or none: those of this process first, and the shared ones when these are allowed.
     async fn take(&self, charges: &mut Charges, ticket: Option<u64>) -> std::result::Result<(), Refusal<'_>> {
-        lock(&self.state).take(&self.rules, charges, self.clock.nanos(), ticket)?;
+        self.take_own(charges, ticket)?;
         if !charges.are_shared() {
             return Ok(());
         }
@@ -383,14 +388,24 @@ impl Inner {
         taken
     }
 
+    /// Takes the charges of this process.
+    fn take_own(&self, charges: &mut Charges, ticket: Option<u64>) -> std::result::Result<(), Refusal<'_>> {
+        lock(&self.state).take(&self.rules, charges, self.clock.nanos(), ticket)
+    }
+
     /// Takes what a statement needs, or says why not.
-    async fn pass(self: &Arc<Self>, mut charges: Charges) -> Result<Option<Landing>> {
-        match self.take(&mut charges, None).await {
+    async fn pass(self: &Arc<Self>, charges: &mut Charges) -> Result<Option<Landing>> {
+        let taken = match charges.are_shared() {
+            true => self.take(charges, None).await,
+            false => self.take_own(charges, None),
+        };
+        match taken {
             Ok(()) => {}
-            Err(refusal) if refusal.may_wait => charges = self.wait(charges, refusal).await?,
+            // In a box, so that those who need not wait make no room for it.
+            Err(refusal) if refusal.may_wait => Box::pin(self.wait(charges, refusal)).await?,
             Err(refusal) => return Err(refusal.into_error()),
         }
-        Ok(Landing::of(self, &charges))
+        Ok(if self.counts_in_flight { Landing::of(self, charges) } else { None })
     }
 
     async fn look(&self, charges: &mut Charges) -> Result<()> {

@@ -161,7 +161,7 @@ impl Inner {
         for charge in charges.iter().filter(|charge| charge.name.is_some()) {
             let Some(rule) = self.rules.get(charge.rule) else { continue };
             match rule.shared.map(|shared| shared.when_lost) {
-                Some(WhenLost::Local { .. }) => own.push(Charge { name: None, ..*charge }),
+                Some(WhenLost::Local { .. }) => own.push(Charge { name: None, ..charge.clone() }),
                 Some(WhenLost::DangerAllow) | None => {}
                 Some(WhenLost::Refuse) if matches!(how, How::Owe | How::OweIfHeld) => {}
                 Some(WhenLost::Refuse) => return Err(Refusal::of(rule, Reason::Unreachable, None)),
@@ -188,12 +188,12 @@ impl Inner {
         let state = lock(&self.state);
         let asked = |charge: &Charge| {
             let rule = self.rules.get(charge.rule)?;
-            let (shared, name) = (rule.shared?, charge.name?);
+            let (shared, name) = (rule.shared?, **charge.name.as_ref()?);
             let ahead = if rule.limit.wait.is_some() { state.ahead(charge, ticket) } else { 0 };
             let cost = charge.cost;
             let look = charge.look;
             let asked = SharedCharge { name, rate: shared.rate, cost, ahead, look, owes: shared.owes };
-            Some((asked, (rule, *charge)))
+            Some((asked, (rule, charge.clone())))
         };
         charges.iter().filter_map(asked).unzip()
     }

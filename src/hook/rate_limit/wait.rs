@@ -31,7 +31,7 @@ impl Inner {
     /// Waits until all rules allow the charges, and takes them.
     ///
     /// Each asks with what those before it will take added to its own, so that none overtakes another by which that one would have to wait longer.
-    pub(super) async fn wait(&self, mut charges: Charges, first: Refusal<'_>) -> Result<Charges> {
+    pub(super) async fn wait(&self, charges: &mut Charges, first: Refusal<'_>) -> Result<()> {
         let longest = charges.iter().filter_map(|charge| self.rules.get(charge.rule)?.limit.wait).min();
         let started = Instant::now();
         let own = started.checked_add(longest.unwrap_or_default());
@@ -47,9 +47,9 @@ impl Inner {
         if !in_time(first.wait) {
             return Err(first.into_error());
         }
-        let place = lock(&self.state).queue(&self.rules, &charges);
+        let place = lock(&self.state).queue(&self.rules, charges);
         let Some((ticket, bell)) = place else { return Err(first.into_error()) };
-        let mut waiting = Waiting { inner: self, charges: &mut charges, ticket: Some(ticket) };
+        let mut waiting = Waiting { inner: self, charges, ticket: Some(ticket) };
         loop {
             let refusal = match self.take(waiting.charges, Some(ticket)).await {
                 Ok(()) => {
@@ -66,8 +66,7 @@ impl Inner {
                 refusal.wait.and_then(|wait| Instant::now().checked_add(wait)).map_or(until, |wake| wake.min(until));
             let _ = tokio::time::timeout_at(wake.into(), bell.notified()).await;
         }
-        drop(waiting);
-        Ok(charges)
+        Ok(())
     }
 }
 
