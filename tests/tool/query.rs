@@ -1,10 +1,11 @@
 //! `audit query`: the auditor's questions.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
-use crate::logs::{HOSTILE, files, shop};
+use crate::logs::{HOSTILE, builder, files, open, shop};
 use crate::{Said, run};
 
 struct Log {
@@ -54,6 +55,38 @@ async fn who_read_a_column_in_a_month() {
     assert!(said.out.lines().any(|line| line.starts_with("ada ")), "{}", said.out);
     let counts = log.objects(&[&question[..], &["--by", "subject,table"]].concat());
     assert!(counts.iter().all(|count| count["statements"] == 1 && count["table"] == "customers"), "{counts:?}");
+}
+
+#[tokio::test]
+async fn the_statements_of_one_trace_are_found_among_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let current = Arc::new(Mutex::new(None));
+    {
+        let asked = Arc::clone(&current);
+        let audit = builder().trace_id(move || asked.lock().unwrap().clone()).to_file(&path).unwrap();
+        let db = open(audit).await;
+        for (trace, table) in [
+            (None, "a"),
+            (Some("4bf92f3577b34da6a3ce929d0e0e4736"), "b"),
+            (Some("00f067aa0ba902b700f067aa0ba902b7"), "c"),
+        ] {
+            *current.lock().unwrap() = trace.map(str::to_owned);
+            db.table(table).collect().await.unwrap_err();
+        }
+    }
+    let log = Log { files: vec![path], _folder: folder };
+    let tables = |arguments: &[&str]| -> Vec<String> {
+        let objects = log.objects(&[arguments, &["--verb", "SELECT"]].concat());
+        objects.iter().map(|object| object["intent"]["tables"][0]["table"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(tables(&[]), ["a", "b", "c"]);
+    assert_eq!(tables(&["--trace", "4bf92f3577b34da6a3ce929d0e0e4736"]), ["b"]);
+    assert_eq!(
+        tables(&["--trace", "4bf92f3577b34da6a3ce929d0e0e4736", "--trace", "00f067aa0ba902b700f067aa0ba902b7"]),
+        ["b", "c"]
+    );
+    assert_eq!(tables(&["--trace", "4bf9"]), [""; 0]);
 }
 
 #[tokio::test]

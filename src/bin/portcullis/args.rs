@@ -135,7 +135,10 @@ pub(crate) struct Filters {
     /// The statements of one transaction
     #[arg(long)]
     pub(crate) transaction: Vec<uuid::Uuid>,
-    /// An entry of the context map, such as trace_id=4bf92f35
+    /// The statements of one trace, by its 32 digits
+    #[arg(long)]
+    pub(crate) trace: Vec<String>,
+    /// An entry of the context map, such as ticket=4711
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) context: Vec<(String, String)>,
 }

@@ -35,6 +35,7 @@ impl Filters {
             && any(&self.subject, intent.subject.as_deref())
             && any(&self.tenant, intent.tenant.as_deref())
             && any(&self.address, intent.source_address.as_deref())
+            && any(&self.trace, intent.trace_id.as_deref())
             && any(&self.fingerprint, Some(&intent.fingerprint))
             && (self.role.is_empty() || self.role.iter().any(|role| intent.roles.contains(role)))
             && (self.id.is_empty() || self.id.contains(&intent.id))

@@ -22,6 +22,7 @@ pub(crate) struct Intent {
     #[serde(default)]
     pub(crate) context: BTreeMap<String, String>,
     pub(crate) transaction: Option<Uuid>,
+    pub(crate) trace_id: Option<String>,
     pub(crate) operation: String,
     #[serde(default)]
     pub(crate) summary: String,
