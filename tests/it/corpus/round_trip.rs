@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use portcullis::{
     Database, Dialect, Dsn, ErrorKind, Hook, QueryContext, ReadWrite, Result, StatementKind, Transaction, all_of, case,
@@ -27,6 +28,8 @@ impl Hook for Texts {
 /// Raw SQL is not kept prepared, and on MariaDB the statement after it waits some 40 ms for the network; many wait together.
 const SESSIONS: usize = 24;
 
+const PATIENCE: Duration = Duration::from_secs(120);
+
 const SENTINEL: &str = "a row that nobody asked for";
 
 async fn handle(db: &TestDatabase) -> (Database<ReadWrite>, Arc<Texts>) {
@@ -46,7 +49,9 @@ async fn handle(db: &TestDatabase) -> (Database<ReadWrite>, Arc<Texts>) {
     .await;
     let texts = Arc::new(Texts::default());
     let dsn: Dsn = db.dsn_rw().parse().unwrap();
-    let handle = Database::builder(dsn).pool_size(SESSIONS).hook(Arc::clone(&texts)).open_read_write().await.unwrap();
+    // MySQL's sessions are opened anew after raw SQL, thousands of them here: on a busy machine one may take long.
+    let handle = Database::builder(dsn).pool_size(SESSIONS).hook(Arc::clone(&texts)).connect_timeout(PATIENCE);
+    let handle = handle.acquire_timeout(PATIENCE).open_read_write().await.unwrap();
     (handle, texts)
 }
 
