@@ -30,6 +30,12 @@ impl Lowering<'_> {
                         text.bind(place);
                         text.text(mysql_type(sql_type));
                     }
+                    // SQL: MariaDB keeps a column of NULLs, such as that of no rows, as text.
+                    (Dialect::MariaDb, Some(sql_type)) if row == 0 && may_be_kept_as_text(sql_type) => {
+                        text.text("CAST(");
+                        text.bind(place);
+                        text.text(mysql_type(sql_type));
+                    }
                     _ => text.bind(place),
                 }
                 if let Some(name) = names.get(column) {
@@ -77,6 +83,12 @@ impl Lowering<'_> {
         let mark = self.fragment(text.finish());
         Ok(Alias::new(mark).into_table_ref().alias(iden(alias)))
     }
+}
+
+/// Types that a cast on MariaDB leaves as they are.
+fn may_be_kept_as_text(sql_type: SqlType) -> bool {
+    use SqlType::{Bool, Date, Float64, Int16, Int32, Int64, Time, Timestamp, TimestampTz, UInt64};
+    matches!(sql_type, Bool | Int16 | Int32 | Int64 | UInt64 | Float64 | Date | Time | Timestamp | TimestampTz)
 }
 
 /// What closes a cast to a type on MySQL.

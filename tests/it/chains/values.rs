@@ -90,7 +90,10 @@ fn values_are_binds_and_their_width_is_checked() {
         text(Dialect::Sqlite),
         r#"SELECT "a", "b" FROM (SELECT column1 AS "a", column2 AS "b" FROM (VALUES (?1, ?2), (?3, ?4))) AS "t""#
     );
-    assert_eq!(text(Dialect::MariaDb), "SELECT `a`, `b` FROM (SELECT ? AS `a`, ? AS `b` UNION ALL SELECT ?, ?) AS `t`");
+    assert_eq!(
+        text(Dialect::MariaDb),
+        "SELECT `a`, `b` FROM (SELECT CAST(? AS SIGNED) AS `a`, ? AS `b` UNION ALL SELECT ?, ?) AS `t`"
+    );
     assert_eq!(
         text(Dialect::MySql),
         "SELECT `a`, `b` FROM (VALUES ROW(CAST(? AS SIGNED), CAST(? AS CHAR)), ROW(CAST(? AS SIGNED), CAST(? AS CHAR))) AS `t` (`a`, `b`)"

@@ -303,3 +303,15 @@ async fn a_window_over_one_value_leaves_others_their_order() {
         check(vec![one, rank, total], &["id", "r", "total"]).await;
     }
 }
+
+#[tokio::test]
+async fn a_column_of_values_has_its_type_where_there_are_no_rows_or_nulls_alone() {
+    let every = Tree::Literal(V::Bool(true));
+    for rows in [Vec::new(), vec![(None, Some("a".to_owned()))]] {
+        let joined = Reshape::JoinValues { column: "id".to_owned(), rows, number: 0 };
+        let set = Step::Set("intersect", every.clone(), true, None);
+        let unpivot = Reshape::Unpivot { columns: names(&["vk0", "b"]), name: "n".to_owned(), value: "v".to_owned() };
+        check(vec![Step::Reshape(joined), set, Step::Reshape(unpivot)], &["id", "a", "x", "s", "f", "vt0", "n", "v"])
+            .await;
+    }
+}
