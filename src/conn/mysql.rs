@@ -22,12 +22,15 @@ use crate::error::Result;
 /// A division by zero is NULL in writes as it is in selects, and a difference with an unsigned side may be negative.
 /// MariaDB ends a recursion after a thousand steps without an error, MySQL with one; how far one goes is the statement's to say.
 /// GROUP_CONCAT, of which arrays are put together, cuts what is longer without an error.
+/// MySQL hands a condition down into a derived table with its placeholders as whole numbers where one stands beside a column of such,
+/// so that `1.25 - b` is computed as `1 - b`, or refuses it.
 /// `utf8mb4_bin` exists on both servers and compares by code point; a column's own collation still wins over it.
 const FIXED: &str = "SET SESSION sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
     NO_ENGINE_SUBSTITUTION,NO_UNSIGNED_SUBTRACTION', SESSION time_zone = '+00:00', SESSION sql_auto_is_null = 0, \
     SESSION autocommit = 1, SESSION group_concat_max_len = 1073741824, \
     /*M! SESSION optimizer_switch = 'subquery_cache=off', SESSION max_recursive_iterations = 4294967295, */ \
-    /*!80003 SESSION cte_max_recursion_depth = 4294967295, */ NAMES utf8mb4 COLLATE utf8mb4_bin";
+    /*!80003 SESSION cte_max_recursion_depth = 4294967295, */ \
+    /*!80022 SESSION optimizer_switch = 'derived_condition_pushdown=off', */ NAMES utf8mb4 COLLATE utf8mb4_bin";
 
 /// Opens a session, proves the server, logs in and sets the session up, all within the connect timeout.
 pub(crate) async fn connect(dsn: &Dsn, session: &Session) -> Result<MySqlConnection> {

@@ -64,6 +64,12 @@ impl Folder<'_> {
         bare.then_some((*place, arms, operations))
     }
 
+    /// True for a bare set operation in which an INTERSECT or EXCEPT stands.
+    pub(in crate::compile) fn is_cut_set(&self, block: &Block) -> bool {
+        self.bare_set(block)
+            .is_some_and(|(_, _, operations)| operations.iter().any(|operation| operation.kind != SetKind::Union))
+    }
+
     /// The members, to be put back by [`put_set`](Folder::put_set).
     pub(in crate::compile) fn take_set(&mut self, place: usize) -> Result<Vec<Block>> {
         match self.sources.get_mut(place).map(|source| &mut source.kind) {

@@ -37,7 +37,9 @@ impl Lowering<'_> {
             recursive = recursive || cte.recursive;
             let name = cte.name.clone();
             let block = cte.block.take().ok_or_else(missing)?;
-            let select = self.select(&block);
+            // SQL: MySQL 9.7 gives the second use of a relation that is itself an INTERSECT or EXCEPT rows that are not in it.
+            let cut = self.target.dialect == Dialect::MySql && self.folder.is_cut_set(&block);
+            let select = if cut { self.select_from(&block) } else { self.select(&block) };
             if let Some(cte) = self.folder.ctes.get_mut(place) {
                 cte.block = Some(block);
             }

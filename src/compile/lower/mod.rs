@@ -57,6 +57,8 @@ pub(super) struct Lowering<'a> {
     text_lists: Vec<(usize, [usize; 2])>,
     /// Binds of our own, such as the 0 of a negation.
     constants: Vec<usize>,
+    /// The binds of numbers of rows: the first source of the block, whether it is the offset, and the bind.
+    row_counts: Vec<(usize, bool, usize)>,
     /// How many subqueries are being lowered.
     nested: usize,
     /// The block to be lowered next is that of a subquery: there every column is written with its source.
@@ -89,6 +91,7 @@ impl<'a> Lowering<'a> {
             arrays: Vec::new(),
             text_lists: Vec::new(),
             constants: Vec::new(),
+            row_counts: Vec::new(),
             nested: 0,
             asked: false,
             named: false,
@@ -403,12 +406,27 @@ impl<'a> Lowering<'a> {
             limit => limit,
         };
         if let Some(limit) = limit {
-            statement.limit(self.row_count(limit)?);
+            statement.limit(self.row_count_of(block, false, limit)?);
         }
         if !block.offset.is_zero() {
-            statement.offset(self.row_count(block.offset)?);
+            statement.offset(self.row_count_of(block, true, block.offset)?);
         }
         Ok(())
+    }
+
+    /// A block is lowered twice where the expression that asks it stands twice, and has the same binds then: SQL takes the two for one
+    /// expression, as it must in ORDER BY beside DISTINCT.
+    fn row_count_of(&mut self, block: &Block, offset: bool, count: RowCount) -> Result<u64> {
+        let first = match block.sources.first() {
+            Some(first) if !self.folder.subqueries.is_empty() => *first,
+            _ => return self.row_count(count),
+        };
+        if let Some((.., bind)) = self.row_counts.iter().find(|(known, other, _)| *known == first && *other == offset) {
+            return Ok(*bind as u64);
+        }
+        let bind = self.row_count(count)?;
+        self.row_counts.push((first, offset, bind as usize));
+        Ok(bind)
     }
 
     /// The bind that holds a number of rows: sea-query is handed the bind's place, not the number.

@@ -54,11 +54,18 @@ impl Lowering<'_> {
             Ranking::CumeDist => "CUME_DIST()",
             Ranking::Ntile => {
                 let bucket = self.called("NTILE({0})", args, &tail)?;
-                // SQL: PostgreSQL gives an integer of 32 bits.
-                return Ok(if dialect == Dialect::Postgres { cast_to(bucket, "bigint") } else { bucket });
+                return Ok(match dialect {
+                    // SQL: PostgreSQL gives an integer of 32 bits.
+                    Dialect::Postgres => cast_to(bucket, "bigint"),
+                    Dialect::MySql => cast_to(bucket, "SIGNED"),
+                    _ => bucket,
+                });
             }
         };
-        self.called(head, args, &tail)
+        let whole = matches!(function, Ranking::RowNumber | Ranking::Rank | Ranking::DenseRank);
+        let rank = self.called(head, args, &tail)?;
+        // SQL: MySQL's are unsigned, and so would be all that is computed of them.
+        Ok(if whole && dialect == Dialect::MySql { cast_to(rank, "SIGNED") } else { rank })
     }
 
     fn partition_size(&mut self, call: &OverCall<Rx>, qualify: bool) -> Result<Expr> {

@@ -872,7 +872,7 @@ pub async fn check_case<M: Mode>(db: &Database<M>, world: &World, number: u64) -
         let keys = std::panic::catch_unwind(|| last_keys(world, &fewer, &mut Dice::new(number)));
         match keys {
             Ok(Ok(keys)) => match run(db, world, &fewer, &keys).await {
-                Err(message) if !message.contains("[schema.") && !message.contains("[rename.taken]") => {
+                Err(message) if !["[schema.", "[rename.taken]", "[type."].iter().any(|it| message.contains(it)) => {
                     steps = fewer;
                     place = 0;
                 }

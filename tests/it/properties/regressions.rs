@@ -315,3 +315,61 @@ async fn a_column_of_values_has_its_type_where_there_are_no_rows_or_nulls_alone(
             .await;
     }
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_set_is_the_same_at_each_use_of_a_relation_of_with() {
+    let few = Tree::Compare("<", Box::new(column("id")), Box::new(whole(9)));
+    for kind in ["intersect", "except"] {
+        for again in ["union", "union_all"] {
+            let cut = Step::Set(kind, few.clone(), false, Some(1));
+            let both = Step::Set(again, Tree::Literal(V::Bool(true)), false, Some(2));
+            check(vec![cut, both], &["-id", "a", "b", "x", "s", "f"]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn distinct_rows_are_sorted_by_a_value_that_a_limited_subquery_gives() {
+    let counted = vec![("total".to_owned(), "sum", Some("a".to_owned()))];
+    check(
+        vec![
+            Step::Slice(keys(&["-id"]), Some(8), 3),
+            Step::Group(names(&["id", "a"]), counted),
+            Step::Own("most".to_owned(), "total".to_owned()),
+            Step::Distinct,
+        ],
+        &["id", "a", "-total", "most"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_rank_can_be_computed_with_as_any_number() {
+    for function in ["number", "rank", "dense"] {
+        let rank = Step::Window("w".to_owned(), function, None, None, keys(&["id"]));
+        let negated = Tree::Arithmetic('*', Box::new(column("w")), Box::new(whole(-5)));
+        let quotient = Tree::Arithmetic('i', Box::new(column("b")), Box::new(negated));
+        check(vec![rank, Step::WithColumn("c".to_owned(), quotient)], &["id", "a", "b", "x", "s", "f", "w", "c"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_condition_on_a_set_has_the_values_that_it_was_given() {
+    let every = || Tree::Literal(V::Bool(true));
+    let float = |value| Box::new(Tree::Literal(V::Float(value)));
+    let quotient = Tree::Arithmetic('/', Box::new(column("id")), Box::new(whole(5)));
+    let rest = Tree::Arithmetic('-', float(1.25), Box::new(column("b")));
+    let unlike = Tree::Call("is_distinct_from", vec![quotient, rest]);
+    check(
+        vec![Step::Set("union", every(), false, None), Step::SelectWhere(names(&["id", "a", "b", "s", "f"]), unlike)],
+        &["-id", "a", "b", "s", "f"],
+    )
+    .await;
+    let bits = Tree::Call("bit_and", vec![whole(5), whole(-1)]);
+    let between = Tree::Between(Box::new(whole(1)), Box::new(whole(-2)), Box::new(bits), false);
+    check(
+        vec![Step::Set("intersect_all", every(), true, Some(0)), Step::SelectWhere(names(&["id", "s"]), between)],
+        &["-id", "s"],
+    )
+    .await;
+}
