@@ -206,6 +206,12 @@ async fn a_write_reads_subtotals_of_subtotals() {
         let changed =
             handle.update("kept").set("total", lit(1)).where_(col("region").in_(large)).execute().await.unwrap();
         assert_eq!(changed, 1);
+        // The same under a name of the caller's.
+        let known = handle.table("regions").select("name").cte("known");
+        let named = handle.table("sales").where_(col("region").in_(known)).select("region").cte("named");
+        let changed =
+            handle.update("kept").set("total", lit(1)).where_(col("region").in_(named)).execute().await.unwrap();
+        assert!(changed <= 1);
         check(&handle, kept(), &["east|1", "null|15", "null|30"]).await;
     })
     .await;
