@@ -42,9 +42,9 @@ pub mod testing;
 pub use crate::conn::RedisLimits;
 pub use crate::conn::{Dsn, SecretProvider};
 pub use crate::db::{
-    ColumnDetails, Database, DatabaseBuilder, Difference, ForeignKeyDetails, IndexDetails, Mode, QueryText, ReadOnly,
-    ReadOnlyReport, ReadWrite, Retry, RowStream, ShapeCounts, StreamRow, TableDetails, Transaction, TransactionOptions,
-    WriteMode,
+    CheckDetails, ColumnDetails, Database, DatabaseBuilder, Difference, ForeignKeyDetails, IndexDetails, Mode,
+    NotCompared, QueryText, ReadOnly, ReadOnlyReport, ReadWrite, Retry, RowStream, ShapeCounts, StreamRow,
+    TableDetails, TableDiff, Transaction, TransactionOptions, WriteMode,
 };
 pub use crate::dialect::Dialect;
 pub use crate::error::{Error, ErrorKind, Result, Violation, Violations};

@@ -1,23 +1,29 @@
-//! What a table is in the database, in full, and how that differs from a definition.
+//! What tables are in the database, in full.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::details_sql::{MYSQL, POSTGRES, SQLITE};
+use super::details_sql::{MARIADB, MYSQL, POSTGRES, SQLITE};
 use super::handle::{Database, Mode, Runner};
 use super::prepare::Plan;
+use super::table_text::TableText;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::{CreateTable, IntoTable, RawSource, RawSql, ReferentialAction, TableName};
+use crate::query::{IntoTable, RawSource, RawSql, ReferentialAction};
 use crate::row::{SerdeSink, take_back};
-use crate::schema::{Body, DdlVerb, ResolvedTable, Schema};
-use crate::token::{Kind, Tokens};
+use crate::schema::TableSchema;
 use crate::types::SqlType;
 
-/// A table as the database's catalogue describes it; read by [`Database::table_details`].
+/// A table as the database's catalogue describes it; read by [`Database::table_details`] and [`Database::all_table_details`].
+///
+/// Expressions are given as the database tells them: PostgreSQL, MySQL and MariaDB write them anew, SQLite keeps what was sent.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct TableDetails {
+    /// Its name.
+    pub name: String,
+    /// It is a view, of which only the columns are told.
+    pub is_view: bool,
     /// The columns, in the table's order.
     pub columns: Vec<ColumnDetails>,
     /// The columns of the primary key, in its order; none where there is none.
@@ -28,8 +34,8 @@ pub struct TableDetails {
     pub foreign_keys: Vec<ForeignKeyDetails>,
     /// The other indexes.
     pub indexes: Vec<IndexDetails>,
-    /// The names of the checks; one without a name of its own is not told on SQLite.
-    pub checks: Vec<String>,
+    /// The checks. What a type of this crate's is on SQLite is none of them, nor what JSON is on MariaDB.
+    pub checks: Vec<CheckDetails>,
 }
 
 /// A column of [`TableDetails`].
@@ -40,14 +46,18 @@ pub struct ColumnDetails {
     pub name: String,
     /// Its type; `None` for one that this crate has no name for.
     pub sql_type: Option<SqlType>,
+    /// How many characters, or bytes, it holds at most, where the type says so.
+    pub max_length: Option<u32>,
     /// It may hold NULL.
     pub nullable: bool,
-    /// It has a default.
-    pub default: bool,
+    /// Its default, if it has one.
+    pub default: Option<String>,
     /// It counts by itself.
     pub identity: bool,
-    /// It is computed from others.
-    pub generated: bool,
+    /// What it is computed as, if it is.
+    pub generated: Option<String>,
+    /// The database itself compares the column's text by code point, as it does in every table that this crate makes.
+    pub by_code_point: bool,
 }
 
 /// A foreign key of [`TableDetails`].
@@ -56,6 +66,8 @@ pub struct ColumnDetails {
 pub struct ForeignKeyDetails {
     /// Its columns.
     pub columns: Vec<String>,
+    /// The schema of the table that it refers to, where that is another than the table's own.
+    pub schema: Option<String>,
     /// The table that it refers to.
     pub table: String,
     /// The columns there.
@@ -74,110 +86,32 @@ pub struct IndexDetails {
     pub name: String,
     /// Its columns; an expression is none of them.
     pub columns: Vec<String>,
+    /// Those of the columns of which the largest comes first.
+    pub descending: Vec<String>,
+    /// It is by an expression.
+    pub has_expressions: bool,
+    /// No two rows hold the same values in it.
+    pub unique: bool,
+    /// It is of the rows that meet a condition.
+    pub partial: bool,
+    /// The statement that makes it, as PostgreSQL and SQLite tell it.
+    pub definition: Option<String>,
 }
 
-/// One thing in which a table of the database is other than a definition; see [`CreateTable::diff`].
+/// A check of [`TableDetails`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Difference {
-    /// There is no such table.
-    MissingTable,
-    /// The definition has a column that the table lacks.
-    MissingColumn(String),
-    /// The table has a column that the definition lacks.
-    ExtraColumn(String),
-    /// The column has another type.
-    Type {
-        /// The column.
-        column: String,
-        /// The type by the definition.
-        expected: SqlType,
-        /// The type in the database.
-        found: Option<SqlType>,
-    },
-    /// The column may hold NULL where the definition says that it may not, or the reverse.
-    Nullable {
-        /// The column.
-        column: String,
-        /// What the database says.
-        found: bool,
-    },
-    /// The column has a default where the definition has none, or the reverse.
-    Default {
-        /// The column.
-        column: String,
-        /// What the database says.
-        found: bool,
-    },
-    /// The column counts by itself where by the definition it does not, or the reverse.
-    Identity {
-        /// The column.
-        column: String,
-        /// What the database says.
-        found: bool,
-    },
-    /// The column is computed where by the definition it is not, or the reverse.
-    Generated {
-        /// The column.
-        column: String,
-        /// What the database says.
-        found: bool,
-    },
-    /// The primary key is of other columns.
-    PrimaryKey {
-        /// The columns in the database.
-        found: Vec<String>,
-    },
-    /// The table lacks a unique key of these columns.
-    MissingUnique(Vec<String>),
-    /// The table has a unique key of these columns that the definition lacks.
-    ExtraUnique(Vec<String>),
-    /// The table lacks a foreign key of these columns, with this target and these actions.
-    MissingForeignKey(Vec<String>),
-    /// The table has a foreign key of these columns that the definition lacks.
-    ExtraForeignKey(Vec<String>),
-    /// The table lacks the check of this name.
-    MissingCheck(String),
-    /// The table has a check of this name that the definition lacks.
-    ExtraCheck(String),
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let turn = |found: &bool| if *found { "is" } else { "is not" };
-        match self {
-            Difference::MissingTable => write!(f, "there is no such table"),
-            Difference::MissingColumn(column) => write!(f, "the column `{column}` is missing"),
-            Difference::ExtraColumn(column) => write!(f, "the column `{column}` is not in the definition"),
-            Difference::Type { column, expected, found: Some(found) } => {
-                write!(f, "the column `{column}` is {found} and should be {expected}")
-            }
-            Difference::Type { column, expected, found: None } => {
-                write!(f, "the column `{column}` is of an unknown type and should be {expected}")
-            }
-            Difference::Nullable { column, found } => write!(f, "the column `{column}` {} nullable", turn(found)),
-            Difference::Default { column, found: true } => write!(f, "the column `{column}` has a default"),
-            Difference::Default { column, found: false } => write!(f, "the column `{column}` has no default"),
-            Difference::Identity { column, found } => write!(f, "the column `{column}` {} an identity", turn(found)),
-            Difference::Generated { column, found } => write!(f, "the column `{column}` {} generated", turn(found)),
-            Difference::PrimaryKey { found } => write!(f, "the primary key is ({})", found.join(", ")),
-            Difference::MissingUnique(columns) => write!(f, "the unique key ({}) is missing", columns.join(", ")),
-            Difference::ExtraUnique(columns) => {
-                write!(f, "the unique key ({}) is not in the definition", columns.join(", "))
-            }
-            Difference::MissingForeignKey(columns) => write!(f, "the foreign key ({}) is missing", columns.join(", ")),
-            Difference::ExtraForeignKey(columns) => {
-                write!(f, "the foreign key ({}) is not in the definition", columns.join(", "))
-            }
-            Difference::MissingCheck(name) => write!(f, "the check `{name}` is missing"),
-            Difference::ExtraCheck(name) => write!(f, "the check `{name}` is not in the definition"),
-        }
-    }
+pub struct CheckDetails {
+    /// Its name; SQLite keeps checks without one.
+    pub name: Option<String>,
+    /// What every row must meet.
+    pub condition: String,
 }
 
 /// A row of the catalogue queries.
 #[derive(serde::Deserialize)]
 struct Fact {
+    table: String,
     kind: String,
     name: Option<String>,
     #[serde(rename = "column")]
@@ -186,6 +120,7 @@ struct Fact {
     other_column: Option<String>,
     on_delete: Option<String>,
     on_update: Option<String>,
+    text: Option<String>,
 }
 
 impl<M: Mode> Database<M> {
@@ -195,58 +130,72 @@ impl<M: Mode> Database<M> {
     ///
     /// [`ErrorKind::Schema`] where there is no such table, and what running a statement gives.
     pub async fn table_details(&self, table: impl IntoTable) -> Result<TableDetails> {
-        read(&self.runner, &table.into_table()?).await
+        let table = table.into_table()?;
+        let (schema, name) = (table.schema.as_ref().map(|schema| schema.as_str()), table.name.as_str());
+        details(&self.runner, schema, Some(name)).await?.remove(name).ok_or_else(|| {
+            let message = format!("there is no table {:?}, or the role may not see it", table.name);
+            Error::new(ErrorKind::Schema, "schema.unknown_table", message).with_table(name)
+        })
     }
-}
 
-impl CreateTable {
-    /// How the table in the database differs from this definition: nothing where it is as [`execute`](CreateTable::execute) would make
-    /// it. Expressions and names of keys are not compared; on SQLite all integers are of one type, and on MariaDB JSON is text.
+    /// Reads all tables and views of the session's own schema, in order of their names: what [`table_details`](Database::table_details)
+    /// reads of one, by two catalogue queries in all. [`schema`](Database::schema) reads what the builder itself needs, columns and
+    /// unique keys, and keeps it.
+    ///
+    /// A table with a name, or a column's name, that this crate can't write is left out, as are SQLite's own. What the role may not see is
+    /// not told: on MySQL and MariaDB one that may only select sees columns and indexes, and no keys.
     ///
     /// ```
-    /// use portcullis::{Database, Difference, ReadWrite, SqlType, column};
+    /// use portcullis::{Database, ReadWrite, SqlType, column};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> portcullis::Result<()> {
     /// let db = Database::<ReadWrite>::open("sqlite::memory:".parse()?).await?;
-    /// let items = db.create_table("items").column(column("id", SqlType::Int64).identity());
-    /// assert_eq!(items.diff().await?, [Difference::MissingTable]);
-    /// items.clone().execute().await?;
-    /// assert_eq!(items.diff().await?, []);
-    /// let more = items.column(column("name", SqlType::Text));
-    /// assert_eq!(more.diff().await?, [Difference::MissingColumn("name".to_owned())]);
+    /// let state = column("state", SqlType::Text).one_of(["new", "sold"]).default("new");
+    /// db.create_table("items").column(column("id", SqlType::Int64).identity()).column(state).execute().await?;
+    /// let all = db.all_table_details().await?;
+    /// assert_eq!(all[0].columns[1].default.as_deref(), Some("'new'"));
+    /// assert_eq!(all[0].checks[0].name.as_deref(), Some("items_state_check"));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// The mistakes of the definition, and what running a statement gives.
-    pub async fn diff(&self) -> Result<Vec<Difference>> {
-        let runner = Runner::of(Some(&self.ddl.origin))?;
-        let dialect = runner.core.server.dialect;
-        let plan = Plan::Ddl(&self.ddl).resolve(&Schema::default(), dialect)?;
-        let Body::Ddl(ddl) = plan.body() else { return Err(Error::internal("diff.body")) };
-        let DdlVerb::Create(expected) = &ddl.verb else { return Err(Error::internal("diff.verb")) };
-        match read(&runner, &ddl.table).await {
-            Ok(found) => Ok(differences(expected, &found, dialect)),
-            Err(error) if error.code() == "schema.unknown_table" => Ok(vec![Difference::MissingTable]),
-            Err(error) => Err(error),
+    /// What running a statement gives.
+    pub async fn all_table_details(&self) -> Result<Vec<TableDetails>> {
+        Ok(details(&self.runner, None, None).await?.into_values().collect())
+    }
+
+    /// The same of another schema; on MySQL and MariaDB of another database. Nothing where there is no such schema.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] on SQLite, and what running a statement gives.
+    pub async fn all_table_details_in(&self, schema: &str) -> Result<Vec<TableDetails>> {
+        if self.runner.core.server.dialect == Dialect::Sqlite {
+            let message = "SQLite has no schemas; use `all_table_details`";
+            return Err(Error::new(ErrorKind::Unsupported, "schema.none", message));
         }
+        Ok(details(&self.runner, Some(schema), None).await?.into_values().collect())
     }
 }
 
-async fn read(runner: &Arc<Runner>, table: &TableName) -> Result<TableDetails> {
-    let (schema, name) = (table.schema.as_ref().map(|schema| schema.as_str()), table.name.as_str());
+/// The tables by their names: of `schema` or the session's own, all or one.
+pub(super) async fn details(
+    runner: &Arc<Runner>,
+    schema: Option<&str>,
+    name: Option<&str>,
+) -> Result<BTreeMap<String, TableDetails>> {
     let dialect = runner.core.server.dialect;
-    let columns = runner.read(schema, Some(name)).await?;
-    let Some(columns) = columns.tables().next() else {
-        let message = format!("there is no table {:?}, or the role may not see it", table.name);
-        return Err(Error::new(ErrorKind::Schema, "schema.unknown_table", message).with_table(name));
-    };
+    let known = runner.read(schema, name).await?;
+    if known.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let sql = match dialect {
         Dialect::Postgres => POSTGRES,
-        Dialect::MySql | Dialect::MariaDb => MYSQL,
+        Dialect::MySql => MYSQL,
+        Dialect::MariaDb => MARIADB,
         Dialect::Sqlite => SQLITE,
     };
     let mut query = RawSql::new(RawSource::Fixed(sql), None).bind("name", name);
@@ -254,66 +203,121 @@ async fn read(runner: &Arc<Runner>, table: &TableName) -> Result<TableDetails> {
         query = query.bind("schema", schema);
     }
     let (sink, _) = runner.run(Plan::Catalog(&query.text), Box::new(SerdeSink::<Fact>::new())).await?;
-    let facts = take_back::<SerdeSink<Fact>>(sink)?.into_items();
-    let mut details = TableDetails::default();
-    for column in columns.columns() {
-        let is =
-            |kind: &str| facts.iter().any(|fact| fact.kind == kind && fact.column.as_deref() == Some(column.name()));
-        details.columns.push(ColumnDetails {
-            name: column.name().to_owned(),
-            sql_type: column.sql_type(),
-            nullable: column.nullable(),
-            default: is("default"),
-            identity: is("identity"),
-            generated: is("generated"),
-        });
+    let mut facts: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
+    for fact in take_back::<SerdeSink<Fact>>(sink)?.into_items() {
+        facts.entry(fact.table.clone()).or_default().push(fact);
     }
+    let tables = known.tables().filter_map(|table| {
+        let facts = facts.remove(table.name())?;
+        // SQLite's own tables are told of by name alone.
+        facts.iter().find(|fact| matches!(fact.kind.as_str(), "table" | "view"))?;
+        Some((table.name().to_owned(), of(table, facts, dialect)))
+    });
+    Ok(tables.collect())
+}
+
+fn of(table: &TableSchema, facts: Vec<Fact>, dialect: Dialect) -> TableDetails {
+    let columns = table.columns().iter().map(|column| ColumnDetails {
+        name: column.name().to_owned(),
+        sql_type: column.sql_type(),
+        max_length: None,
+        nullable: column.nullable(),
+        default: None,
+        identity: false,
+        generated: None,
+        by_code_point: column.binary_text,
+    });
+    let mut details =
+        TableDetails { name: table.name().to_owned(), columns: columns.collect(), ..TableDetails::default() };
     // Parts of one key follow each other.
     let mut key: Option<(String, Option<String>)> = None;
-    for fact in facts {
+    let mut kept = None;
+    for mut fact in facts {
+        if dialect == Dialect::MySql && matches!(fact.kind.as_str(), "default" | "generated" | "check") {
+            fact.text = fact.text.map(|text| text.replace("\\'", "'"));
+        }
+        if dialect == Dialect::Sqlite && fact.kind == "table" {
+            kept = fact.text.take();
+        }
         let goes_on = key.as_ref().is_some_and(|(kind, name)| *kind == fact.kind && *name == fact.name);
         key = Some((fact.kind.clone(), fact.name.clone()));
         add(fact, goes_on, &mut details);
+    }
+    if let Some(sql) = kept {
+        add_kept(&TableText::of(&sql, dialect), &mut details);
     }
     // SQLite says nothing of what NOT NULL follows from.
     for column in &mut details.columns {
         column.nullable = column.nullable && !details.primary_key.contains(&column.name);
     }
-    Ok(details)
+    details
 }
 
 fn add(fact: Fact, goes_on: bool, details: &mut TableDetails) {
-    let Fact { kind, name, column, other_table, other_column, on_delete, on_update } = fact;
-    match kind.as_str() {
-        "primary" => details.primary_key.extend(column),
-        "unique" => match details.unique_keys.last_mut().filter(|_| goes_on) {
+    let Fact { table: _, kind, name, column, other_table, other_column, on_delete, on_update, text } = fact;
+    let own = details.columns.iter_mut().find(|known| Some(&known.name) == column.as_ref());
+    match (kind.as_str(), own) {
+        ("view", _) => details.is_view = true,
+        ("default", Some(own)) => own.default = Some(text.unwrap_or_default()),
+        ("generated", Some(own)) => own.generated = Some(text.unwrap_or_default()),
+        ("identity", Some(own)) => own.identity = true,
+        ("length", Some(own)) => own.max_length = text.and_then(|text| text.trim().parse().ok()),
+        ("json", Some(own)) => own.sql_type = Some(SqlType::Json),
+        ("primary", _) => details.primary_key.extend(column),
+        ("unique", _) => match details.unique_keys.last_mut().filter(|_| goes_on) {
             Some(columns) => columns.extend(column),
             None => details.unique_keys.push(column.into_iter().collect()),
         },
-        "index" => match details.indexes.last_mut().filter(|_| goes_on) {
-            Some(index) => index.columns.extend(column),
-            None => details
-                .indexes
-                .push(IndexDetails { name: name.unwrap_or_default(), columns: column.into_iter().collect() }),
-        },
-        "foreign" => match details.foreign_keys.last_mut().filter(|_| goes_on) {
+        ("index", _) => {
+            let descending = on_delete.is_some();
+            if !goes_on {
+                details.indexes.push(IndexDetails {
+                    name: name.unwrap_or_default(),
+                    columns: Vec::new(),
+                    descending: Vec::new(),
+                    has_expressions: false,
+                    unique: other_table.is_some(),
+                    partial: other_column.is_some(),
+                    definition: text,
+                });
+            }
+            if let Some(index) = details.indexes.last_mut() {
+                index.has_expressions |= column.is_none();
+                index.descending.extend(column.clone().filter(|_| descending));
+                index.columns.extend(column);
+            }
+        }
+        ("foreign", _) => match details.foreign_keys.last_mut().filter(|_| goes_on) {
             Some(key) => {
                 key.columns.extend(column);
                 key.references.extend(other_column);
             }
             None => details.foreign_keys.push(ForeignKeyDetails {
                 columns: column.into_iter().collect(),
+                schema: text,
                 table: other_table.unwrap_or_default(),
                 references: other_column.into_iter().collect(),
                 on_delete: action(on_delete.as_deref()),
                 on_update: action(on_update.as_deref()),
             }),
         },
-        "check" => details.checks.extend(name),
-        // SQLite keeps the text that made the table, and no catalogue of checks and counters.
-        "text" => read_text(name.as_deref().unwrap_or_default(), details),
+        ("check", _) => details.checks.push(CheckDetails { name, condition: text.unwrap_or_default() }),
         _ => {}
     }
+}
+
+/// SQLite keeps the text that made the table, and no catalogue of checks, counters and what columns are computed as.
+fn add_kept(kept: &TableText, details: &mut TableDetails) {
+    for column in &mut details.columns {
+        column.identity = kept.counts && details.primary_key.contains(&column.name);
+        if column.generated.is_some() {
+            let text = kept.generated.iter().find(|(name, _)| name.eq_ignore_ascii_case(&column.name));
+            column.generated = Some(text.map(|(_, text)| text.clone()).unwrap_or_default());
+        }
+    }
+    let checks = kept.checks.iter();
+    details.checks =
+        checks.map(|(name, condition)| CheckDetails { name: name.clone(), condition: condition.clone() }).collect();
 }
 
 fn action(words: Option<&str>) -> ReferentialAction {
@@ -323,107 +327,5 @@ fn action(words: Option<&str>) -> ReferentialAction {
         "n" | "SET NULL" => ReferentialAction::SetNull,
         "d" | "SET DEFAULT" => ReferentialAction::SetDefault,
         _ => ReferentialAction::NoAction,
-    }
-}
-
-fn read_text(sql: &str, details: &mut TableDetails) {
-    let tokens: Vec<_> = Tokens::new(sql, Dialect::Sqlite).collect();
-    if tokens.iter().any(|token| token.is_word("AUTOINCREMENT")) {
-        let keys = details.primary_key.clone();
-        for column in details.columns.iter_mut().filter(|column| keys.contains(&column.name)) {
-            column.identity = true;
-        }
-    }
-    for window in tokens.windows(3) {
-        if let [constraint, name, check] = window
-            && constraint.is_word("CONSTRAINT")
-            && check.is_word("CHECK")
-            && matches!(name.kind, Kind::Name | Kind::Word)
-        {
-            let name = name.text.trim_matches('"').replace("\"\"", "\"");
-            if name != "portcullis_type" {
-                details.checks.push(name);
-            }
-        }
-    }
-}
-
-fn differences(expected: &ResolvedTable, found: &TableDetails, dialect: Dialect) -> Vec<Difference> {
-    let mut all = Vec::new();
-    let names = |idents: &[crate::ident::Ident]| -> Vec<String> {
-        idents.iter().map(|ident| ident.as_str().to_owned()).collect()
-    };
-    for column in &expected.columns {
-        let name = column.name.as_str().to_owned();
-        let Some(known) = found.columns.iter().find(|known| known.name == name) else {
-            all.push(Difference::MissingColumn(name));
-            continue;
-        };
-        if !same_type(column.sql_type, known.sql_type, dialect) {
-            let (expected, found) = (column.sql_type, known.sql_type);
-            all.push(Difference::Type { column: name.clone(), expected, found });
-        }
-        // Whether what it is computed of may be NULL, the database does not say.
-        if known.nullable == column.not_null && column.generated.is_none() {
-            all.push(Difference::Nullable { column: name.clone(), found: known.nullable });
-        }
-        if known.default != column.default.is_some() {
-            all.push(Difference::Default { column: name.clone(), found: known.default });
-        }
-        if known.identity != column.identity {
-            all.push(Difference::Identity { column: name.clone(), found: known.identity });
-        }
-        if known.generated != column.generated.is_some() {
-            all.push(Difference::Generated { column: name, found: known.generated });
-        }
-    }
-    let is_extra = |name: &str| !expected.columns.iter().any(|column| column.name.as_str() == name);
-    let extra = found.columns.iter().filter(|column| is_extra(&column.name));
-    all.extend(extra.map(|column| Difference::ExtraColumn(column.name.clone())));
-    if names(&expected.primary_key) != found.primary_key {
-        all.push(Difference::PrimaryKey { found: found.primary_key.clone() });
-    }
-    let unique: Vec<Vec<String>> = expected.unique.iter().map(|(_, columns)| names(columns)).collect();
-    all.extend(beyond(&unique, &found.unique_keys).map(Difference::MissingUnique));
-    all.extend(beyond(&found.unique_keys, &unique).map(Difference::ExtraUnique));
-    let mysql = dialect.is_mysql_family();
-    let action =
-        |action| if mysql && action == ReferentialAction::NoAction { ReferentialAction::Restrict } else { action };
-    let plain = |key: &ForeignKeyDetails| ForeignKeyDetails {
-        on_delete: action(key.on_delete),
-        on_update: action(key.on_update),
-        ..key.clone()
-    };
-    let wanted = expected.foreign_keys.iter().map(|(key, _, _)| ForeignKeyDetails {
-        columns: names(&key.columns),
-        table: key.table.name.as_str().to_owned(),
-        references: names(&key.references),
-        on_delete: action(key.on_delete),
-        on_update: action(key.on_update),
-    });
-    let wanted: Vec<ForeignKeyDetails> = wanted.collect();
-    let there: Vec<ForeignKeyDetails> = found.foreign_keys.iter().map(plain).collect();
-    all.extend(beyond(&wanted, &there).map(|key| Difference::MissingForeignKey(key.columns)));
-    all.extend(beyond(&there, &wanted).map(|key| Difference::ExtraForeignKey(key.columns)));
-    let checks: Vec<String> =
-        expected.checks.iter().filter_map(|(name, _)| Some(name.as_ref()?.as_str().to_owned())).collect();
-    all.extend(beyond(&checks, &found.checks).map(Difference::MissingCheck));
-    all.extend(beyond(&found.checks, &checks).map(Difference::ExtraCheck));
-    all
-}
-
-/// What is in `these` and not in `those`.
-fn beyond<'t, T: Clone + PartialEq>(these: &'t [T], those: &'t [T]) -> impl Iterator<Item = T> + 't {
-    these.iter().filter(|one| !those.contains(one)).cloned()
-}
-
-/// Whether a column that was made as `expected` is read back as `found`.
-fn same_type(expected: SqlType, found: Option<SqlType>, dialect: Dialect) -> bool {
-    let Some(found) = found else { return false };
-    match dialect {
-        _ if expected == found => true,
-        Dialect::Sqlite => (expected.is_integer() && found.is_integer()) || (expected.is_float() && found.is_float()),
-        Dialect::MariaDb => expected == SqlType::Json && found == SqlType::Text,
-        _ => false,
     }
 }

@@ -148,6 +148,10 @@ impl Facts {
 }
 
 impl ResolvedPlan {
+    pub(crate) fn into_body(self) -> Body {
+        self.body
+    }
+
     pub(crate) fn body(&self) -> &Body {
         &self.body
     }

@@ -1,6 +1,7 @@
 //! Tables: made, changed, emptied and removed, the same on every database.
 
 mod altering;
+mod comparing;
 mod creating;
 mod defaults;
 mod dropping;
