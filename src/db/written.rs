@@ -90,6 +90,15 @@ fn literal(tokens: &[Token<'_>], dialect: Dialect) -> Option<Literal> {
         [sign, number] if sign.is_operator("-") && number.kind == Kind::Number => {
             Some(Literal::Number(format!("-{}", number.text)))
         }
+        // So MySQL tells a negative number.
+        [sign, open, number, close]
+            if sign.is_operator("-")
+                && open.is_operator("(")
+                && number.kind == Kind::Number
+                && close.is_operator(")") =>
+        {
+            Some(Literal::Number(format!("-{}", number.text)))
+        }
         [text] if text.kind == Kind::Text => unquoted(text.text, dialect),
         [word, text] if text.kind == Kind::Text && is_moment(word) => unquoted(text.text, dialect),
         [word, text] if text.kind == Kind::Text && dialect.is_mysql_family() && word.is_word("_utf8mb4") => {
@@ -321,6 +330,8 @@ mod tests {
             (MariaDb, SqlType::Text, "CONVERT(X'6927' USING utf8mb4)", "'i\\''", Same),
             (MySql, SqlType::Text, "CONVERT(X'6927' USING utf8mb4)", "convert(0x6927 using utf8mb4)", Same),
             (MySql, SqlType::Text, "'x'", "_utf8mb4'x'", Same),
+            (MySql, SqlType::Int16, "(-7)", "-(7)", Same),
+            (MySql, SqlType::Int16, "(-7)", "-(8)", Other),
             (MariaDb, SqlType::Bool, "TRUE", "1", Same),
             (MariaDb, SqlType::Date, "DATE '2024-02-29'", "DATE'2024-02-29'", Same),
             (MariaDb, SqlType::Date, "DATE '2024-02-29'", "'2024-03-01'", Other),
