@@ -441,6 +441,11 @@ impl Lowering<'_> {
                     Dialect::Sqlite => cast_to(inner, "INTEGER"),
                     _ if whole => inner,
                     // SQL: CAST(.. AS SIGNED) would take the largest integer for a number beyond it.
+                    // SQL: on MySQL it leaves a zero its sign, which a text of it would show.
+                    Dialect::MySql => {
+                        let whole = function(Function::Truncate).args([inner, helper.clone()]).into();
+                        binary(whole, BinOper::Add, helper)
+                    }
                     _ => function(Function::Truncate).args([inner, helper]).into(),
                 }
             }

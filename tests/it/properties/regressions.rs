@@ -1,7 +1,7 @@
 //! What the random cases once found, each under a name of its own.
 
 use super::chain::{Key, Step, compare_steps};
-use super::data::{V, World, fill};
+use super::data::{Ty, V, World, fill};
 use super::reshape::Reshape;
 use super::tree::Tree;
 use crate::support;
@@ -372,4 +372,10 @@ async fn a_condition_on_a_set_has_the_values_that_it_was_given() {
         &["-id", "s"],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_whole_part_of_zero_has_no_sign() {
+    let text = Tree::Cast(Box::new(Tree::Cast(Box::new(column("x")), Ty::Int)), Ty::Text);
+    check(vec![Step::WithColumn("t".to_owned(), text)], &["id", "a", "b", "x", "s", "f", "t"]).await;
 }
