@@ -16,7 +16,7 @@ impl Lowering<'_> {
     /// The relations that the statement reads by name; `None` when there are none.
     pub(super) fn with_clause(&mut self) -> Result<Option<WithClause>> {
         let order = self.folder.cte_order.clone();
-        if order.is_empty() {
+        if self.read_ctes.is_empty() {
             return Ok(None);
         }
         // They stand before everything: no subquery is around them, and their own subqueries read them as they are.
@@ -29,9 +29,14 @@ impl Lowering<'_> {
     }
 
     fn relations(&mut self, order: Vec<usize>) -> Result<WithClause> {
-        let mut clause = WithClause::new();
+        let mut expressions = Vec::with_capacity(order.len());
         let mut recursive = false;
-        for place in order {
+        // Each is read by the statement or by those after it. What nothing reads, as for a column that was left out, is not written: MySQL
+        // loses count of placeholders in it.
+        for place in order.into_iter().rev() {
+            if !self.read_ctes.contains(&place) {
+                continue;
+            }
             let missing = || Error::internal("lower.cte");
             let cte = self.folder.ctes.get_mut(place).ok_or_else(missing)?;
             recursive = recursive || cte.recursive;
@@ -49,6 +54,10 @@ impl Lowering<'_> {
             if self.folder.is_shared(place) && self.target.dialect == Dialect::Sqlite {
                 expression.materialized(true);
             }
+            expressions.push(expression);
+        }
+        let mut clause = WithClause::new();
+        for expression in expressions.into_iter().rev() {
             clause.cte(expression);
         }
         clause.recursive(recursive);

@@ -59,6 +59,8 @@ pub(super) struct Lowering<'a> {
     constants: Vec<usize>,
     /// The binds of numbers of rows: the first source of the block, whether it is the offset, and the bind.
     row_counts: Vec<(usize, bool, usize)>,
+    /// The relations of WITH that what was lowered so far reads.
+    read_ctes: Vec<usize>,
     /// How many subqueries are being lowered.
     nested: usize,
     /// The block to be lowered next is that of a subquery: there every column is written with its source.
@@ -92,6 +94,7 @@ impl<'a> Lowering<'a> {
             text_lists: Vec::new(),
             constants: Vec::new(),
             row_counts: Vec::new(),
+            read_ctes: Vec::new(),
             nested: 0,
             asked: false,
             named: false,
@@ -295,6 +298,9 @@ impl<'a> Lowering<'a> {
             }
             SourceKind::Values(values) => self.values(values, alias)?,
             SourceKind::Cte(cte) => {
+                if !self.read_ctes.contains(cte) {
+                    self.read_ctes.push(*cte);
+                }
                 let cte = self.folder.ctes.get(*cte).ok_or_else(|| Error::internal("lower.cte_source"))?;
                 let reference = iden(&cte.name).into_table_ref();
                 if *alias == cte.name { reference } else { reference.alias(iden(alias)) }

@@ -379,3 +379,19 @@ async fn a_whole_part_of_zero_has_no_sign() {
     let text = Tree::Cast(Box::new(Tree::Cast(Box::new(column("x")), Ty::Int)), Ty::Text);
     check(vec![Step::WithColumn("t".to_owned(), text)], &["id", "a", "b", "x", "s", "f", "t"]).await;
 }
+
+#[tokio::test]
+async fn a_column_that_is_left_out_takes_its_relation_of_with_along() {
+    let lag = Step::Window("w".to_owned(), "lag", Some("b".to_owned()), None, keys(&["-b", "id"]));
+    check(
+        vec![
+            cube(&["b", "id"]),
+            lag,
+            cube(&["b", "w"]),
+            Step::Own("most".to_owned(), "n".to_owned()),
+            Step::Group(names(&["b"]), rows("n")),
+        ],
+        &["b", "n"],
+    )
+    .await;
+}
