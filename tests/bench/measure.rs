@@ -1,5 +1,6 @@
 //! Contenders side by side: each runs in every round, and its figure is the median of the rounds.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Rounds of one table.
@@ -15,12 +16,30 @@ pub struct Contender<'a> {
     figures: Vec<f64>,
     /// What this process computed for one operation, in nanoseconds, a figure a round: less moved by what else the machine does.
     cpu: Vec<f64>,
+    /// How long each operation took, in nanoseconds, of those that tell.
+    latencies: Latencies,
 }
+
+/// Where a contender's tasks put what each operation took.
+pub type Latencies = Arc<Mutex<Vec<u32>>>;
 
 impl<'a> Contender<'a> {
     /// A contender that measures itself: `turn` gives nanoseconds per operation.
     pub fn new(name: impl Into<String>, turn: impl FnMut() -> f64 + 'a) -> Contender<'a> {
-        Contender { name: name.into(), turn: Box::new(turn), figures: Vec::new(), cpu: Vec::new() }
+        let latencies = Latencies::default();
+        Contender { name: name.into(), turn: Box::new(turn), figures: Vec::new(), cpu: Vec::new(), latencies }
+    }
+
+    /// The same for one whose operations each tell how long they took.
+    pub fn timing(name: impl Into<String>, latencies: Latencies, turn: impl FnMut() -> f64 + 'a) -> Contender<'a> {
+        Contender { latencies, ..Contender::new(name, turn) }
+    }
+
+    /// The latencies below which these parts of the operations stay, in nanoseconds.
+    fn percentiles(&self, parts: [f64; 2]) -> [f64; 2] {
+        let mut all = self.latencies.lock().expect("the latencies").clone();
+        all.sort_unstable();
+        parts.map(|part| all.get((all.len() as f64 * part) as usize).map_or(f64::NAN, |time| f64::from(*time)))
     }
 
     /// A contender that does `work` again and again on this thread.
@@ -72,6 +91,7 @@ pub fn rounds(contenders: &mut Vec<Contender<'_>>) {
     }
     for contender in contenders.iter_mut() {
         (contender.turn)();
+        contender.latencies.lock().expect("the latencies").clear();
     }
     for _ in 0..ROUNDS {
         for contender in contenders.iter_mut() {
@@ -92,6 +112,25 @@ pub fn print_times(title: &str, contenders: &[Contender<'_>], against: &[&str]) 
 /// Prints a table of throughput: operations per second, and how they compare with those of each of `against`.
 pub fn print_throughput(title: &str, contenders: &[Contender<'_>], against: &[&str]) {
     print(title, contenders, against, "op/s", |median| 1e9 / median, |own, other| other / own);
+}
+
+/// Prints the latencies that half of the operations and 99 of 100 stay below, and how they compare with those of each of `against`.
+pub fn print_latencies(title: &str, contenders: &[Contender<'_>], against: &[&str]) {
+    let columns: String = against.iter().map(|name| format!(" p50 / {name} | p99 / {name} |")).collect();
+    println!("\n{title}\n\n| contender | p50 µs | p99 µs |{columns}");
+    println!("| --- | ---: | ---: |{}", " ---: | ---: |".repeat(against.len()));
+    let of = |contender: &Contender<'_>| contender.percentiles([0.5, 0.99]);
+    for contender in contenders {
+        let [p50, p99] = of(contender);
+        let ratios: String = against
+            .iter()
+            .map(|name| {
+                let other = contenders.iter().find(|other| other.name == *name).map_or([f64::NAN; 2], of);
+                format!(" {:.2} | {:.2} |", p50 / other[0], p99 / other[1])
+            })
+            .collect();
+        println!("| {} | {:.1} | {:.1} |{ratios}", contender.name, p50 / 1e3, p99 / 1e3);
+    }
 }
 
 fn print(

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, PgPool};
 use tokio::runtime::Handle;
 use tracing::instrument::WithSubscriber;
 
-use crate::measure::{Contender, TURN, print_throughput, rounds};
+use crate::measure::{Contender, Latencies, TURN, print_latencies, print_throughput, rounds};
 use crate::support::{READ_ONLY_ROLE, Tls, postgres_with};
 
 const ROWS: i64 = 10_000;
@@ -44,9 +44,9 @@ trait Client: Send + 'static {
     fn ask(&mut self, id: i64) -> impl Future<Output = Item> + Send;
 }
 
-/// Lets all clients ask for one turn, each on a task of its own; nanoseconds per query of them together.
-fn turn<C: Client>(clients: &Arc<Vec<tokio::sync::Mutex<C>>>) -> f64 {
-    let clients = Arc::clone(clients);
+/// Lets all clients ask for one turn, each on a task of its own; nanoseconds per query of them together, and what each took.
+fn turn<C: Client>(clients: &Arc<Vec<tokio::sync::Mutex<C>>>, latencies: &Latencies) -> f64 {
+    let (clients, latencies) = (Arc::clone(clients), Arc::clone(latencies));
     let work = async move {
         let started = Instant::now();
         let tasks: Vec<_> = (0..clients.len())
@@ -54,29 +54,35 @@ fn turn<C: Client>(clients: &Arc<Vec<tokio::sync::Mutex<C>>>) -> f64 {
                 let clients = Arc::clone(&clients);
                 tokio::spawn(async move {
                     let mut client = clients[place].lock().await;
-                    let mut count = 0u64;
-                    while started.elapsed() < 2 * TURN {
+                    let mut took = Vec::with_capacity(100_000);
+                    let mut asked = started.elapsed();
+                    while asked < 2 * TURN {
                         let id = next_id();
                         let (found, ..) = client.ask(id).await;
                         assert_eq!(found, id);
-                        count += 1;
+                        let answered = started.elapsed();
+                        took.push((answered - asked).as_nanos() as u32);
+                        asked = answered;
                     }
-                    count
+                    took
                 })
             })
             .collect();
-        let mut count = 0;
+        let mut all = Vec::new();
         for task in tasks {
-            count += task.await.expect("a task");
+            all.extend(task.await.expect("a task"));
         }
-        started.elapsed().as_nanos() as f64 / count as f64
+        let each = started.elapsed().as_nanos() as f64 / all.len() as f64;
+        latencies.lock().expect("the latencies").extend(all);
+        each
     };
     tokio::task::block_in_place(|| Handle::current().block_on(work))
 }
 
 fn contender<C: Client>(name: &str, clients: Vec<C>) -> Contender<'static> {
     let clients = Arc::new(clients.into_iter().map(tokio::sync::Mutex::new).collect::<Vec<_>>());
-    Contender::new(name, move || turn(&clients))
+    let latencies = Latencies::default();
+    Contender::timing(name, Arc::clone(&latencies), move || turn(&clients, &latencies))
 }
 
 struct Guarded {
@@ -212,6 +218,7 @@ pub async fn on_postgres() {
         contenders.push(contender("tokio-postgres, prepared", prepared));
         rounds(&mut contenders);
         print_throughput(&format!("Point query on PostgreSQL, tasks: {tasks}"), &contenders, &[POOL, OWN]);
+        print_latencies(&format!("Latency of a point query on PostgreSQL, tasks: {tasks}"), &contenders, &[POOL, OWN]);
     }
 }
 
@@ -238,6 +245,7 @@ pub async fn on_sqlite() {
         contenders.push(contender(BLOCKING, blocking));
         rounds(&mut contenders);
         print_throughput(&format!("Point query on SQLite, tasks: {tasks}"), &contenders, &[BLOCKING]);
+        print_latencies(&format!("Latency of a point query on SQLite, tasks: {tasks}"), &contenders, &[BLOCKING]);
     }
 }
 
