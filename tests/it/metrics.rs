@@ -69,6 +69,7 @@ async fn two_rows(test: &TestDatabase) {
 const SLOW: &[(Dialect, &str)] = &[
     (Dialect::Postgres, "SELECT pg_sleep(20)"),
     (Dialect::MariaDb, "SELECT SLEEP(20)"),
+    (Dialect::MySql, "SELECT SLEEP(20)"),
     (
         Dialect::Sqlite,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000000) SELECT max(i) FROM n",
