@@ -1,10 +1,10 @@
 //! Grouping sets: one block where the database has them, else a block for each set.
 
-use super::{Block, Folder, SourceKind, has_aggregate, has_subquery, is_random};
+use super::{Block, Folder, SourceKind, has_aggregate, has_subquery, is_constant, is_random};
 use crate::error::{Error, Result};
-use crate::expr::Function;
+use crate::expr::{Comparison, Function};
 use crate::query::{SetKind, SetOperation};
-use crate::schema::{ColumnId, Node, Rx, RxKind, map_operands};
+use crate::schema::{ColumnId, Node, RowCount, Rx, RxKind, each_operand, map_operands};
 
 impl Folder<'_> {
     pub(super) fn grouping_sets(
@@ -71,6 +71,14 @@ impl Folder<'_> {
             block = self.wrap(block)?;
             group = self.keys_of(&block, keys)?;
         }
+        if self.may_equate(&block, &group) {
+            // SQL: PostgreSQL (seen on 15) takes keys that a condition makes equal for one, also in the rows of a set that lacks one of
+            // them, and gives up a sort by it above. What a LIMIT gives it takes as it comes.
+            block.order.clear();
+            block.limit = Some(RowCount::own(i64::MAX as u64));
+            block = self.wrap(block)?;
+            group = self.keys_of(&block, keys)?;
+        }
         // A column that is two keys has one name, and so would be NULL as both or as none.
         let mut seen = std::collections::HashSet::new();
         if !group
@@ -92,6 +100,30 @@ impl Folder<'_> {
         block.sets = Some(sets.to_vec());
         block.env = env;
         Ok(Some(block))
+    }
+
+    /// Whether a condition of the block may say that two of these keys are equal, as far as a server looks that pulls up subselects.
+    fn may_equate(&self, block: &Block, keys: &[Rx]) -> bool {
+        if keys.len() < 2 || block.limited() {
+            return false;
+        }
+        let below = block.sources.iter().any(|place| match self.sources.get(*place).map(|source| &source.kind) {
+            Some(SourceKind::Block(block)) => self.equates(block),
+            Some(SourceKind::Cte(_)) => true,
+            _ => false,
+        });
+        let named = |key: &&Rx| equalities(block).any(|(left, right)| names(left, key) || names(right, key));
+        below || keys.iter().filter(named).count() > 1
+    }
+
+    fn equates(&self, block: &Block) -> bool {
+        !block.limited()
+            && (equalities(block).next().is_some()
+                || block.sources.iter().any(|place| match self.sources.get(*place).map(|source| &source.kind) {
+                    Some(SourceKind::Block(block)) => self.equates(block),
+                    Some(SourceKind::Cte(_)) => true,
+                    _ => false,
+                }))
     }
 
     /// What a block of one row for all rows gives: nothing but which keys it sums over.
@@ -163,4 +195,31 @@ fn in_set(rx: &Rx, keys: &[(ColumnId, ColumnId)], kept: &[(ColumnId, ColumnId)])
 /// A key that is NULL in the rows that sum over it.
 fn or_null(key: &Rx) -> Rx {
     Rx::new(key.kind().clone(), key.sql_type(), true).with_binary_text(key.0.binary_text)
+}
+
+/// The equalities that all rows of a block meet.
+fn equalities(block: &Block) -> impl Iterator<Item = (&Rx, &Rx)> {
+    let conditions = block.joins.iter().flat_map(|join| &join.on).chain(&block.filter);
+    conditions.flat_map(conjuncts).filter_map(|condition| match condition.kind() {
+        RxKind::Compare(Comparison::Equal, left, right) if !is_constant(left) && !is_constant(right) => {
+            Some((left, right))
+        }
+        _ => None,
+    })
+}
+
+fn conjuncts(condition: &Rx) -> Vec<&Rx> {
+    match condition.kind() {
+        RxKind::All(all) => all.iter().flat_map(conjuncts).collect(),
+        _ => vec![condition],
+    }
+}
+
+fn names(rx: &Rx, key: &Rx) -> bool {
+    let mut found = match (rx.kind(), key.kind()) {
+        (RxKind::Source { source, column }, RxKind::Source { source: of, column: id }) => (source, column) == (of, id),
+        _ => false,
+    };
+    each_operand(rx.kind(), &mut |operand| found = found || names(operand, key));
+    found
 }

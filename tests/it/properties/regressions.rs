@@ -395,3 +395,24 @@ async fn a_column_that_is_left_out_takes_its_relation_of_with_along() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn keys_that_a_join_makes_equal_are_two_in_subtotals() {
+    let subtotals = |keys: &[&str], name: &str, of: &str| {
+        let aggregates = vec![(name.to_owned(), "sum", Some(of.to_owned()))];
+        Step::Reshape(Reshape::Subtotals { cube: false, keys: names(keys), aggregates })
+    };
+    let above = [
+        Step::Reshape(Reshape::Roll { key: "id".to_owned(), of: "id_1".to_owned(), name: "e".to_owned() }),
+        Step::Group(names(&["id"]), rows("n")),
+    ];
+    for (last, columns) in above.into_iter().zip([["id", "e"], ["id", "n"]]) {
+        let steps = vec![
+            subtotals(&["b", "id"], "g", "b"),
+            Step::Twice("id".to_owned(), 1),
+            subtotals(&["id_1", "id"], "h", "g"),
+            last,
+        ];
+        check(steps, &columns).await;
+    }
+}
