@@ -194,13 +194,14 @@ impl AuditBuilder {
     ///
     /// `tracing` knows no such ids, and this crate names no version of OpenTelemetry's; with `tracing-opentelemetry` it is
     ///
-    /// ```ignore
+    /// ```
     /// use opentelemetry::trace::TraceContextExt;
+    /// use portcullis::AuditLayer;
     /// use tracing_opentelemetry::OpenTelemetrySpanExt;
     ///
-    /// let audit = AuditLayer::builder()
+    /// let (audit, log) = AuditLayer::builder()
     ///     .trace_id(|| Some(tracing::Span::current().context().span().span_context().trace_id().to_string()))
-    ///     .to_file(path)?;
+    ///     .to_memory();
     /// ```
     pub fn trace_id(mut self, current: impl Fn() -> Option<String> + Send + Sync + 'static) -> AuditBuilder {
         self.traces = TraceSource(Some(Arc::new(current)));
