@@ -107,23 +107,19 @@ impl Folder<'_> {
         if keys.len() < 2 || block.limited() {
             return false;
         }
-        let below = block.sources.iter().any(|place| match self.sources.get(*place).map(|source| &source.kind) {
-            Some(SourceKind::Block(block)) => self.equates(block),
-            Some(SourceKind::Cte(_)) => true,
-            _ => false,
-        });
         let named = |key: &&Rx| equalities(block).any(|(left, right)| names(left, key) || names(right, key));
-        below || keys.iter().filter(named).count() > 1
+        self.equates_below(block) || keys.iter().filter(named).count() > 1
     }
 
-    fn equates(&self, block: &Block) -> bool {
-        !block.limited()
-            && (equalities(block).next().is_some()
-                || block.sources.iter().any(|place| match self.sources.get(*place).map(|source| &source.kind) {
-                    Some(SourceKind::Block(block)) => self.equates(block),
-                    Some(SourceKind::Cte(_)) => true,
-                    _ => false,
-                }))
+    /// The same of any columns of what the block reads.
+    fn equates_below(&self, block: &Block) -> bool {
+        block.sources.iter().any(|place| match self.sources.get(*place).map(|source| &source.kind) {
+            Some(SourceKind::Block(block)) => {
+                !block.limited() && (equalities(block).next().is_some() || self.equates_below(block))
+            }
+            Some(SourceKind::Cte(_)) => true,
+            _ => false,
+        })
     }
 
     /// What a block of one row for all rows gives: nothing but which keys it sums over.

@@ -546,20 +546,10 @@ pub(super) fn binary(left: Expr, operator: BinOper, right: Expr) -> Expr {
     Expr::Binary(Box::new(left), operator, Box::new(right))
 }
 
+/// An array that binds can be read as: numbers without a sign as numbers, and what has no array as text.
 fn array_of(element: SqlType) -> SqlType {
-    SqlType::Array(match element {
-        SqlType::Bool => &SqlType::Bool,
-        SqlType::Int16 | SqlType::Int32 | SqlType::Int64 | SqlType::UInt64 => &SqlType::Int64,
-        SqlType::Float32 | SqlType::Float64 => &SqlType::Float64,
-        SqlType::Decimal(_) => &SqlType::Decimal(None),
-        SqlType::Bytes => &SqlType::Bytes,
-        SqlType::Date => &SqlType::Date,
-        SqlType::Time => &SqlType::Time,
-        SqlType::Timestamp => &SqlType::Timestamp,
-        SqlType::TimestampTz => &SqlType::TimestampTz,
-        SqlType::Interval => &SqlType::Interval,
-        SqlType::Uuid => &SqlType::Uuid,
-        SqlType::Json => &SqlType::Json,
-        SqlType::Text | SqlType::Array(_) => &SqlType::Text,
-    })
+    element.array().unwrap_or(SqlType::Array(match element {
+        SqlType::UInt64 => &SqlType::Int64,
+        _ => &SqlType::Text,
+    }))
 }
