@@ -22,6 +22,7 @@ use crate::hook::{Hook, Subject};
 ///
 /// | Point | What is tried | Fails when |
 /// | --- | --- | --- |
+/// | `permit` | one of each kind of statement | the hook lets none of them pass, see [`refuses_everything`](HookCheck::refuses_everything) |
 /// | `panic` | each kind of statement, refused and failing ones, with and without a subject | `before` or `after` panics |
 /// | `block` | the same, five times | a call holds its thread for longer than [`longest_block`](HookCheck::longest_block), each time |
 /// | `wait` | the same | a call takes longer than the [`deadline`](HookCheck::deadline) |
@@ -33,7 +34,7 @@ use crate::hook::{Hook, Subject};
 /// | `settled` | all of these, where [`run_until_settled`](HookCheck::run_until_settled) was told how to see it | the hook holds on to something |
 ///
 /// Each point has a database in memory and a hook of its own. A hook may refuse statements, and a rate limit may be exceeded: what counts is that
-/// statements which passed at first are not refused for another reason later.
+/// one kind of statement passes, since nothing else could be seen of the hook, and that what passed at first is not refused for another reason later.
 ///
 /// ```
 /// use portcullis::testing::HookCheck;
@@ -60,6 +61,7 @@ pub struct HookCheck {
     deadline: Duration,
     block: Duration,
     subject: Subject,
+    refuses_everything: bool,
 }
 
 /// The handle that a hook under test stands on: for a hook that is given one, so that the check sees whether it runs statements there.
@@ -96,6 +98,7 @@ impl HookCheck {
             deadline: Duration::from_secs(1),
             block: Duration::from_millis(10),
             subject: Subject::new("checked"),
+            refuses_everything: false,
         }
     }
 
@@ -114,6 +117,13 @@ impl HookCheck {
     /// On whose behalf statements run, for a hook that lets only some pass.
     pub fn subject(mut self, subject: Subject) -> HookCheck {
         self.subject = subject;
+        self
+    }
+
+    /// The hook is meant to refuse every statement of the [`subject`](HookCheck::subject): the point `permit` then fails where one passes. All other points
+    /// say little of such a hook, so check it for a subject that it lets pass too.
+    pub fn refuses_everything(mut self) -> HookCheck {
+        self.refuses_everything = true;
         self
     }
 
@@ -169,6 +179,7 @@ impl HookCheck {
 
 #[derive(Debug, Clone, Copy)]
 enum Point {
+    Permit,
     Panic,
     Block,
     Wait,
@@ -180,7 +191,8 @@ enum Point {
 }
 
 impl Point {
-    const ALL: [Point; 8] = [
+    const ALL: [Point; 9] = [
+        Point::Permit,
         Point::Panic,
         Point::Block,
         Point::Wait,
@@ -193,6 +205,7 @@ impl Point {
 
     fn name(self) -> &'static str {
         match self {
+            Point::Permit => "permit",
             Point::Panic => "panic",
             Point::Block => "block",
             Point::Wait => "wait",
@@ -253,6 +266,7 @@ impl<H: Hook> Stage<H> {
     /// What the hook does wrong.
     async fn examine(&self, check: &HookCheck, point: Point) -> Result<Option<String>> {
         Ok(match point {
+            Point::Permit => permits(&self.ordinary().await, check.refuses_everything),
             Point::Panic => {
                 self.everything().await;
                 self.watch.panicked()
@@ -394,6 +408,22 @@ async fn transaction(db: &Database<ReadWrite>) -> Result<()> {
 
 fn is_late(verdict: &Option<Error>) -> bool {
     verdict.as_ref().is_some_and(|error| error.code() == "hook.deadline")
+}
+
+/// Whether the hook refuses what it should let pass, or the other way round.
+fn permits(verdicts: &Verdicts, refuses_everything: bool) -> Option<String> {
+    let passed = verdicts.iter().find(|(_, verdict)| verdict.is_none()).map(|(name, _)| *name);
+    match (passed, refuses_everything) {
+        (Some(name), true) => Some(format!("it is meant to refuse everything, and {name} passed")),
+        // A hook that is late is told so by another point, and most of the statements were not reached.
+        (None, false) if !verdicts.values().any(is_late) => {
+            let code = verdicts.values().flatten().next().map_or("", Error::code);
+            Some(format!(
+                "no statement passed ({code}), so the rest says nothing; set a `subject` that the hook lets pass, or say `refuses_everything`"
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// What passed before and does not pass now.

@@ -42,11 +42,12 @@ async fn hooks_that_are_as_they_should_be_pass_every_point() {
         quick().run_until_settled(|_| Good::default(), |hook| hook.0.lock().unwrap().is_empty()).await.unwrap();
     assert!(report.passed(), "{report}");
     let names: Vec<_> = report.points().iter().map(|point| point.name).collect();
-    let points = ["panic", "block", "wait", "reentrance", "order", "denial", "failure", "cancellation", "settled"];
+    let points =
+        ["permit", "panic", "block", "wait", "reentrance", "order", "denial", "failure", "cancellation", "settled"];
     assert_eq!(names, points);
-    assert_eq!(report.to_string().lines().next(), Some("ok      panic"));
+    assert_eq!(report.to_string().lines().next(), Some("ok      permit"));
     let data = serde_json::to_value(&report).unwrap();
-    assert_eq!(data["points"][8], serde_json::json!({ "name": "settled", "passed": true, "defect": null }));
+    assert_eq!(data["points"][9], serde_json::json!({ "name": "settled", "passed": true, "defect": null }));
 }
 
 #[tokio::test]
@@ -215,8 +216,12 @@ async fn a_bad_hook_fails_its_point_and_the_report_says_why() {
     let check = quick().deadline(Duration::from_millis(80));
     let report = check.run(|_| Panics).await.unwrap();
     assert_eq!(failed(&report), ["panic"]);
-    assert_eq!(report.points()[0].defect.as_deref(), Some("`after` of DELETE (denied) panicked"));
-    assert!(report.to_string().starts_with("FAILED  panic: `after` of DELETE (denied) panicked\nok      block\n"));
+    assert_eq!(report.points()[1].defect.as_deref(), Some("`after` of DELETE (denied) panicked"));
+    assert!(
+        report
+            .to_string()
+            .starts_with("ok      permit\nFAILED  panic: `after` of DELETE (denied) panicked\nok      block\n")
+    );
 
     assert_eq!(failed(&check.run(|_| Blocks).await.unwrap()), ["block"]);
     let report = check.run(|_| WaitsBefore).await.unwrap();
@@ -239,4 +244,34 @@ async fn a_bad_hook_fails_its_point_and_the_report_says_why() {
     let report = report.await.unwrap();
     assert_eq!(failed(&report), ["settled"], "{report}");
     assert!(report.to_string().contains("after `panic`"), "{report}");
+}
+
+/// Lets nobody do anything but its one guest.
+struct Refuses(&'static str);
+
+impl Hook for Refuses {
+    async fn before(&self, cx: &QueryContext) -> Result<()> {
+        let guest = cx.subject().is_some_and(|subject| subject.id() == self.0);
+        if guest { Ok(()) } else { Err(Error::refused("closed")) }
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_refuses_everything_passes_only_where_it_is_meant_to() {
+    let report = quick().run(|_| Refuses("guest")).await.unwrap();
+    assert_eq!(failed(&report), ["permit"]);
+    let defect = report.points()[0].defect.as_deref().unwrap();
+    assert!(defect.starts_with("no statement passed (hook.refused)"), "{defect}");
+
+    let meant = quick().refuses_everything();
+    let report = meant.clone().run(|_| Refuses("guest")).await.unwrap();
+    assert!(report.passed(), "{report}");
+    let report = meant.run(|_| Refuses("checked")).await.unwrap();
+    assert_eq!(failed(&report), ["permit"]);
+    let defect = report.points()[0].defect.as_deref().unwrap();
+    assert!(defect.starts_with("it is meant to refuse everything, and "), "{defect}");
+
+    // One whose guest is the subject of the check has nothing to be ashamed of.
+    let report = quick().subject(Subject::new("guest")).run(|_| Refuses("guest")).await.unwrap();
+    assert!(report.passed(), "{report}");
 }
