@@ -11,6 +11,7 @@ use deadpool::managed::Timeouts;
 use super::catalog::RecentReads;
 use super::driver::Session;
 use super::handle::{Anchor, Core, Database, Mode, ReadOnly, ReadWrite, Runner};
+use super::lease::Times;
 use super::pool::{Manager, Pool, RECYCLE_TIMEOUT, pool_error};
 use super::shapes::{DEFAULT_SHAPES, Shapes};
 use super::validation::Validators;
@@ -227,6 +228,7 @@ impl DatabaseBuilder {
             max_lifetime: self.max_lifetime,
             broken: Mutex::default(),
             generation: AtomicU64::new(0),
+            times: Times::new(!self.hooks.is_empty()),
         };
         let timeouts = Timeouts {
             wait: Some(self.acquire_timeout),
@@ -283,6 +285,7 @@ impl DatabaseBuilder {
             max_lifetime: None,
             broken: Mutex::default(),
             generation: AtomicU64::new(0),
+            times: Times::new(false),
         };
         let session = manager.open().await?;
         Ok(Arc::new(Anchor { name, _session: Mutex::new(session) }))

@@ -5,20 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::counting::Counting;
 use super::driver::{Begin, BoxFuture, Connection, Control, Done, RowSink, SAVEPOINT_ABORTED, Statement};
 use super::handle::{Core, Runner};
-use super::pool::{Manager, Pooled, pool_error};
+use super::lease::Lease;
+use super::pool::Pooled;
 use super::prepare::{Counted, Plan};
 use super::transaction_state::{TransactionState, too_late};
 use crate::compile::CompiledQuery;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hook::{Entered, Guards, Outcome, OutcomeKind, PoolView, QueryContext, Sessions};
+use crate::hook::{Entered, Guards, Outcome, OutcomeKind, PoolView, QueryContext, SessionTimes, Sessions};
 use crate::policy::raw_select::check_read_only;
 use crate::query::Way;
 use crate::statement::{HandleKind, StatementKind, TableAccess};
@@ -51,25 +51,25 @@ pub(super) struct InFlight {
 
 /// The session that a statement runs on.
 pub(super) enum Held {
-    Pooled(Object<Manager>),
-    Transaction(OwnedMutexGuard<Option<Object<Manager>>>),
+    Pooled(Lease),
+    Transaction(OwnedMutexGuard<Option<Lease>>),
 }
 
 impl Held {
     pub(super) fn pooled(&mut self) -> Option<&mut Pooled> {
         match self {
-            Held::Pooled(object) => Some(&mut *object),
-            Held::Transaction(guard) => guard.as_mut().map(|object| &mut **object),
+            Held::Pooled(lease) => Some(&mut *lease),
+            Held::Transaction(guard) => guard.as_mut().map(|lease| &mut **lease),
         }
     }
 
     /// Closes the session instead of giving it back.
     pub(super) fn discard(self) {
         match self {
-            Held::Pooled(object) => drop(Object::take(object)),
+            Held::Pooled(lease) => lease.discard(),
             Held::Transaction(mut guard) => {
-                if let Some(object) = guard.take() {
-                    drop(Object::take(object));
+                if let Some(lease) = guard.take() {
+                    lease.discard();
                 }
             }
         }
@@ -303,14 +303,9 @@ impl Runner {
 
     /// Commits or rolls back with the hooks around it, and gives the session back. A rollback is tried even when a hook refuses
     /// it: leaving the transaction open would be worse. Whatever else goes wrong closes the session, which rolls back too.
-    pub(super) async fn end_session(
-        &self,
-        kind: StatementKind,
-        object: Object<Manager>,
-        control: Control,
-    ) -> Result<()> {
+    pub(super) async fn end_session(&self, kind: StatementKind, lease: Lease, control: Control) -> Result<()> {
         let mut flight = self.control_flight(kind);
-        flight.held = Some(Held::Pooled(object));
+        flight.held = Some(Held::Pooled(lease));
         let refusal = flight.before().await.err();
         if let Some(error) = &refusal
             && kind != StatementKind::Rollback
@@ -407,7 +402,7 @@ impl InFlight {
         let asked = Instant::now();
         let held = match transaction {
             Some(transaction) => transaction.hold().await.map(Held::Transaction),
-            None => self.core.pool.get().await.map(Held::Pooled).map_err(pool_error),
+            None => Lease::of(&self.core.pool).await.map(Held::Pooled),
         };
         let held = match held {
             Ok(mut held) => match held.pooled() {
@@ -437,9 +432,9 @@ impl InFlight {
     }
 
     /// Takes the session of a transaction that has begun.
-    pub(super) fn take_begun(&mut self) -> Result<Object<Manager>> {
+    pub(super) fn take_begun(&mut self) -> Result<Lease> {
         match self.held.take() {
-            Some(Held::Pooled(object)) => Ok(object),
+            Some(Held::Pooled(lease)) => Ok(lease),
             _ => Err(Error::internal("transaction.session")),
         }
     }
@@ -602,6 +597,7 @@ impl InFlight {
                 outcome.affected = 0;
             }
             outcome.waited = self.waited;
+            outcome.sessions = self.core.pool.manager().times.take();
             let (hooks, entered) = (self.core.hooks.clone(), self.entered);
             self.telling = Some(Box::pin(async move { hooks.after(&cx, &outcome, entered).await }));
         }
@@ -741,6 +737,7 @@ fn outcome_of(result: &Result<Done>, elapsed: Duration) -> Outcome {
             affected: done.affected,
             elapsed,
             waited: None,
+            sessions: SessionTimes::default(),
             error: None,
         },
         Err(error) => {
@@ -751,7 +748,8 @@ fn outcome_of(result: &Result<Done>, elapsed: Duration) -> Outcome {
                 ErrorKind::Timeout | ErrorKind::Cancelled => OutcomeKind::Cancelled,
                 _ => OutcomeKind::Failed,
             };
-            Outcome { kind, rows: 0, affected: 0, elapsed, waited: None, error: Some(error.clone()) }
+            let (waited, sessions) = (None, SessionTimes::default());
+            Outcome { kind, rows: 0, affected: 0, elapsed, waited, sessions, error: Some(error.clone()) }
         }
     }
 }

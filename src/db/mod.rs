@@ -6,6 +6,7 @@ mod audit_table;
 mod builder;
 pub(crate) mod driver;
 mod pool;
+mod lease;
 mod prepare;
 mod many;
 mod shapes;

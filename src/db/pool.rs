@@ -1,12 +1,13 @@
 //! The pool: `deadpool` with a manager that opens, checks and resets sessions by what is known of them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 
 use super::driver::{Connection, Session};
+use super::lease::Times;
 use crate::conn::{Dsn, Family};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,6 +32,8 @@ pub(super) struct Manager {
     pub(super) broken: Mutex<Option<Instant>>,
     /// How often tables were changed through the handle: what a session prepared before may be made for other columns.
     pub(super) generation: AtomicU64,
+    /// How long sessions took to open and were in use.
+    pub(super) times: Arc<Times>,
 }
 
 /// A pooled session, and whether raw SQL ran on it since it was last set.
@@ -107,7 +110,10 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Pooled> {
         let generation = self.generation.load(Ordering::SeqCst);
-        Ok(Pooled { connection: self.open().await?, touched: false, generation })
+        let asked = Instant::now();
+        let connection = self.open().await?;
+        self.times.opened(asked);
+        Ok(Pooled { connection, touched: false, generation })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {

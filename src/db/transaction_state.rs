@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool::managed::Object;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
-use super::pool::Manager;
+use super::lease::Lease;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Schema, TableSchema};
 
@@ -28,7 +27,7 @@ pub(super) struct TransactionState {
     limit: Option<Duration>,
     deadline: OnceLock<Instant>,
     /// Empty before the transaction began and once it ended.
-    session: Arc<Mutex<Option<Object<Manager>>>>,
+    session: Arc<Mutex<Option<Lease>>>,
     /// What it holds must not be committed.
     lost: AtomicBool,
     /// How the last statement failed, if it did.
@@ -73,9 +72,9 @@ impl TransactionState {
     }
 
     /// Gives the transaction, which has just begun, its session; nobody else knows of it yet.
-    pub(super) fn fill(&self, object: Object<Manager>) -> Result<()> {
+    pub(super) fn fill(&self, lease: Lease) -> Result<()> {
         let mut session = self.session.try_lock().map_err(|_| Error::internal("transaction.fill"))?;
-        *session = Some(object);
+        *session = Some(lease);
         if let Some(deadline) = self.limit.and_then(|limit| Instant::now().checked_add(limit)) {
             let _ = self.deadline.set(deadline);
         }
@@ -96,16 +95,16 @@ impl TransactionState {
     }
 
     /// Takes the session out, so that the transaction can be ended.
-    pub(super) async fn take(&self) -> Result<Object<Manager>> {
+    pub(super) async fn take(&self) -> Result<Lease> {
         self.hold().await?.take().ok_or_else(|| Error::internal("transaction.hold"))
     }
 
     /// Closes the session, if it is still there: the database rolls back.
     pub(super) fn discard(&self) {
         if let Ok(mut session) = self.session.try_lock()
-            && let Some(object) = session.take()
+            && let Some(lease) = session.take()
         {
-            drop(Object::take(object));
+            lease.discard();
         }
     }
 
@@ -116,11 +115,13 @@ impl TransactionState {
     }
 
     /// The transaction's session, for one statement; statements of one transaction wait for each other.
-    pub(super) async fn hold(&self) -> Result<OwnedMutexGuard<Option<Object<Manager>>>> {
+    pub(super) async fn hold(&self) -> Result<OwnedMutexGuard<Option<Lease>>> {
         let mut guard = Arc::clone(&self.session).lock_owned().await;
         let late = self.is_late();
-        if late || self.lost.load(Ordering::SeqCst) {
-            drop(guard.take().map(Object::take));
+        if (late || self.lost.load(Ordering::SeqCst))
+            && let Some(lease) = guard.take()
+        {
+            lease.discard();
         }
         if late {
             return Err(too_late());

@@ -18,6 +18,8 @@ const MAX_CONNECTIONS: &str = "db.client.connection.max";
 const PENDING: &str = "db.client.connection.pending_requests";
 const TIMEOUTS: &str = "db.client.connection.timeouts";
 const WAIT_TIME: &str = "db.client.connection.wait_time";
+const CREATE_TIME: &str = "db.client.connection.create_time";
+const USE_TIME: &str = "db.client.connection.use_time";
 
 /// What stands in the place of a name for which there is no room.
 const OTHER: &str = "_OTHER";
@@ -37,6 +39,8 @@ const METADATA: Metadata<'_> = Metadata::new("portcullis", Level::INFO, Some("po
 /// | `db.client.connection.max` | gauge | the most sessions |
 /// | `db.client.connection.pending_requests` | gauge | those that wait for a session |
 /// | `db.client.connection.wait_time` | histogram, s | how long a statement or transaction waited for its session |
+/// | `db.client.connection.create_time` | histogram, s | how long a session took to open |
+/// | `db.client.connection.use_time` | histogram, s | how long a session was in use, for a statement or a whole transaction, till it was given back or closed |
 /// | `db.client.connection.timeouts` | counter | those that got none in time |
 ///
 /// Labels of the first three: `db.system.name`, `db.operation.name`, `portcullis.handle` (`read-only`, `read-write`), `db.collection.name` where
@@ -47,7 +51,8 @@ const METADATA: Metadata<'_> = Metadata::new("portcullis", Level::INFO, Some("po
 /// Label sets are bounded: of tables, SQLSTATEs and pools the first 200 each have a name, see [`most_names`](MetricsLayer::most_names), and all
 /// others are `_OTHER`. A table gets its place only when a statement on it completes, so names that somebody tries out take none.
 ///
-/// Gauges are set before and after each statement; while there is none nothing changes but by [`Database::connections`](crate::Database::connections).
+/// Gauges are set before and after each statement, and the times of sessions are told with the end of a statement; while there is none nothing changes but by
+/// [`Database::connections`](crate::Database::connections).
 /// The conventions ask for buckets, which are the recorder's to set:
 /// 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10 for durations ([`DURATION_BUCKETS`](MetricsLayer::DURATION_BUCKETS)),
 /// 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000 for rows ([`ROW_BUCKETS`](MetricsLayer::ROW_BUCKETS)).
@@ -158,6 +163,10 @@ impl Inner {
             recorder.describe_counter(name(TIMEOUTS), Some(Unit::Count), timeouts.into());
             let wait = "The time it took to obtain an open connection from the pool.";
             recorder.describe_histogram(name(WAIT_TIME), Some(Unit::Seconds), wait.into());
+            let create = "The time it took to create a new connection.";
+            recorder.describe_histogram(name(CREATE_TIME), Some(Unit::Seconds), create.into());
+            let in_use = "The time between borrowing a connection and returning it to the pool.";
+            recorder.describe_histogram(name(USE_TIME), Some(Unit::Seconds), in_use.into());
         });
     }
 
@@ -197,9 +206,15 @@ impl Inner {
         }
         labels.push(Label::from_static_parts("portcullis.outcome", outcome.kind().name()));
         recorder.register_counter(&Key::from_parts(STATEMENTS, labels), &METADATA).increment(1);
-        if let Some(waited) = outcome.waited() {
-            let key = Key::from_parts(WAIT_TIME, self.of_pool(cx));
-            recorder.register_histogram(&key, &METADATA).record(waited.as_secs_f64());
+        let waited = outcome.waited();
+        let of_sessions = [
+            (WAIT_TIME, waited.as_slice()),
+            (CREATE_TIME, outcome.sessions_opened()),
+            (USE_TIME, outcome.sessions_used()),
+        ];
+        for (name, times) in of_sessions.into_iter().filter(|(_, times)| !times.is_empty()) {
+            let histogram = recorder.register_histogram(&Key::from_parts(name, self.of_pool(cx)), &METADATA);
+            times.iter().for_each(|time| histogram.record(time.as_secs_f64()));
         }
     }
 

@@ -32,6 +32,7 @@ pub use self::context::{Connections, QueryContext};
 pub(crate) use self::context::{Guards, PoolView, Sessions};
 #[cfg(feature = "metrics")]
 pub use self::metrics::MetricsLayer;
+pub(crate) use self::outcome::SessionTimes;
 pub use self::outcome::{Outcome, OutcomeKind};
 #[cfg(feature = "redis")]
 pub(crate) use self::rate_limit::{Gcra, How, SharedCharge, SharedStore, Unreachable};

@@ -41,6 +41,13 @@ impl OutcomeKind {
     }
 }
 
+/// How long sessions took to open and were in use.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SessionTimes {
+    pub(crate) opened: Vec<Duration>,
+    pub(crate) used: Vec<Duration>,
+}
+
 /// How a statement ended, with counts and time.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -49,6 +56,7 @@ pub struct Outcome {
     pub(crate) affected: u64,
     pub(crate) elapsed: Duration,
     pub(crate) waited: Option<Duration>,
+    pub(crate) sessions: SessionTimes,
     pub(crate) error: Option<Error>,
 }
 
@@ -56,7 +64,8 @@ impl Outcome {
     /// An error before the statement was sent.
     pub(crate) fn not_sent(error: Error, elapsed: Duration) -> Outcome {
         let kind = if error.kind() == ErrorKind::RateLimited { OutcomeKind::Throttled } else { OutcomeKind::Denied };
-        Outcome { kind, rows: 0, affected: 0, elapsed, waited: None, error: Some(error) }
+        let (waited, sessions) = (None, SessionTimes::default());
+        Outcome { kind, rows: 0, affected: 0, elapsed, waited, sessions, error: Some(error) }
     }
 
     /// How it ended.
@@ -84,6 +93,18 @@ impl Outcome {
         self.waited
     }
 
+    /// How long it took to open each session that the handle's pool has opened since the hooks were last told of a statement's end; mostly there is
+    /// none. The first is the one that was opened with the handle.
+    pub fn sessions_opened(&self) -> &[Duration] {
+        &self.sessions.opened
+    }
+
+    /// How long each session was in use that went back into the handle's pool, or was closed, since the hooks were last told of a statement's end: for one
+    /// statement, or for a transaction from its begin to its end. The statement's own is among them when it gave one back.
+    pub fn sessions_used(&self) -> &[Duration] {
+        &self.sessions.used
+    }
+
     /// The error that the caller got.
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
@@ -100,6 +121,7 @@ impl Outcome {
             affected: 0,
             elapsed: Duration::from_micros(1_500),
             waited: None,
+            sessions: SessionTimes::default(),
             error: None,
         }
     }

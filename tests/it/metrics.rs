@@ -47,6 +47,18 @@ impl Taken {
         counts
     }
 
+    /// What the histogram `name` of the pool `shop` was given, and its labels.
+    fn seconds(&self, name: &str) -> Vec<f64> {
+        let mut all = Vec::new();
+        for (labels, value) in self.of(name) {
+            let expected = [("db.client.connection.pool.name", "shop"), ("portcullis.handle", "read-write")];
+            assert_eq!(*labels, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+            let DebugValue::Histogram(values) = value else { panic!("{name} is no histogram") };
+            all.extend(values.iter().map(|value| value.into_inner()));
+        }
+        all
+    }
+
     fn gauge(&self, name: &str, state: Option<&str>) -> Option<f64> {
         let mut found =
             self.of(name).filter(|(labels, _)| labels.get("db.client.connection.state").map(String::as_str) == state);
@@ -188,7 +200,7 @@ async fn metrics_count_every_statement_once_whatever_became_of_it() {
         );
 
         for (name, labels, unit, _) in &taken.0 {
-            let seconds = ["db.client.operation.duration", "db.client.connection.wait_time"].contains(&name.as_str());
+            let seconds = name.ends_with("_time") || name == "db.client.operation.duration";
             assert_eq!(*unit, Some(if seconds { metrics::Unit::Seconds } else { metrics::Unit::Count }), "{name}");
             assert!(!format!("{labels:?}").contains("MARKER"), "{labels:?}");
             let known = [
@@ -267,6 +279,61 @@ async fn those_who_wait_for_a_session_are_seen_and_those_who_get_none_are_counte
         assert_eq!((db.connections().used, db.connections().idle), (0, 1));
         let taken = Taken::from(&snapshotter);
         assert_eq!(taken.gauge("db.client.connection.count", Some("idle")), Some(1.0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sessions_are_timed_while_they_open_and_while_they_are_in_use() {
+    const OPENED: &str = "db.client.connection.create_time";
+    const USED: &str = "db.client.connection.use_time";
+    const WAITED: &str = "db.client.connection.wait_time";
+    support::each(async |test| {
+        two_rows(test).await;
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let seen = Recorder::default();
+        let db = Database::builder(test.dsn_rw().parse().unwrap()).pool_size(2).name("shop");
+        let began = std::time::Instant::now();
+        let db = db.hook(MetricsLayer::new()).hook(seen.clone()).open_read_write().await.unwrap();
+        let longest = began.elapsed().as_secs_f64();
+        db.schema().await.unwrap();
+        db.table("t").collect().await.unwrap();
+        let taken = Taken::from(&snapshotter);
+        let opened = taken.seconds(OPENED);
+        assert!(opened.len() == 1 && opened[0] > 0.0 && opened[0] <= longest, "{opened:?}");
+        let used = taken.seconds(USED);
+        assert!(!used.is_empty() && used.len() == taken.seconds(WAITED).len(), "{used:?}");
+
+        // A transaction uses its session from its begin to its end, and its statements none of their own.
+        let transaction = db.begin().await.unwrap();
+        transaction.table("t").collect().await.unwrap();
+        assert!(Taken::from(&snapshotter).seconds(USED).is_empty());
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        // Meanwhile a second session is opened, for a statement of little time.
+        db.table("u").collect().await.unwrap();
+        let taken = Taken::from(&snapshotter);
+        assert_eq!((taken.seconds(OPENED).len(), taken.seconds(USED).len()), (1, 1));
+        assert!(taken.seconds(USED)[0] < 10.0);
+        transaction.commit().await.unwrap();
+        let used = Taken::from(&snapshotter).seconds(USED);
+        assert!(used.len() == 1 && used[0] >= 0.15, "{used:?}");
+
+        // What is closed and not given back was in use too; what was refused and never had a session was not.
+        seen.settled().await;
+        let slow = SLOW.iter().find(|(dialect, _)| *dialect == test.dialect).unwrap().1;
+        tokio::time::timeout(Duration::from_millis(200), db.sql(slow).collect()).await.unwrap_err();
+        db.delete("t").execute().await.unwrap_err();
+        seen.settled().await;
+        drop(db.begin().await.unwrap());
+        while seen.len() < 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let taken = Taken::from(&snapshotter);
+        let used = taken.seconds(USED);
+        assert_eq!((used.len(), taken.seconds(WAITED).len()), (2, 2), "{used:?}");
+        assert!(used.iter().any(|time| *time >= 0.1), "{used:?}");
     })
     .await;
 }
