@@ -196,7 +196,7 @@ impl<'a> Resolver<'a> {
                     Some(condition) => {
                         let mut defined = Vec::new();
                         let condition = self.hoist_windows(condition, &mut defined);
-                        Ok((filter(extend(node, defined), condition), scope))
+                        Ok((filter(self.extended(node, defined), condition), scope))
                     }
                     None => Ok((node, scope)),
                 }
@@ -252,7 +252,7 @@ impl<'a> Resolver<'a> {
                 let sorted: Result<Vec<SortColumn>> =
                     keys.iter().map(|key| self.sort_key(key, &scope, &mut defined)).collect();
                 let sorted = self.or_note(sorted, relation)?.unwrap_or_default();
-                Ok((NodeKind::Sort(Box::new(extend(node, defined)), sorted).node(), scope))
+                Ok((NodeKind::Sort(Box::new(self.extended(node, defined)), sorted).node(), scope))
             }
             Verb::Limit(input, rows) => {
                 let (node, scope) = self.relation(input)?;
@@ -517,7 +517,7 @@ impl<'a> Resolver<'a> {
         refuse_repeated(&visible)?;
         let mut hidden = scope.visible;
         hidden.extend(scope.hidden);
-        Ok((extend(node, defined), Scope { visible, hidden, open }))
+        Ok((self.extended(node, defined), Scope { visible, hidden, open }))
     }
 
     fn relation_of(&self, id: ColumnId) -> Option<Ident> {
@@ -536,7 +536,7 @@ impl<'a> Resolver<'a> {
             Some(replaced) => *replaced = item,
             None => scope.visible.push(item),
         }
-        Ok((extend(node, defined), scope))
+        Ok((self.extended(node, defined), scope))
     }
 
     fn sort_key(&mut self, key: &SortKey, scope: &Scope, defined: &mut Vec<(ColumnId, Rx)>) -> Result<SortColumn> {
@@ -666,7 +666,7 @@ impl<'a> Resolver<'a> {
         if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
             return Ok((node, left_scope));
         }
-        Ok((extend(node, defined), scope))
+        Ok((self.extended(node, defined), scope))
     }
 
     /// How two relations match, and the columns of both.

@@ -40,7 +40,7 @@ impl Resolver<'_> {
                 let first = self.condition(first, &scope, place)?;
                 let mut defined = Vec::new();
                 let first = self.hoist_windows(first, &mut defined);
-                Ok((filter(extend(node, defined), first), scope))
+                Ok((filter(self.extended(node, defined), first), scope))
             }
         }
     }
@@ -71,7 +71,7 @@ impl Resolver<'_> {
             let nullable = both.iter().all(Rx::nullable);
             item.id = self.define(Rx::new(RxKind::Coalesce(both), common, nullable), &item.name, &mut defined);
         }
-        Ok((extend(node, defined), scope))
+        Ok((self.extended(node, defined), scope))
     }
 
     /// A number that fits a decimal column is bound with as many digits as the column has: 0 beside 10.25 is 0.00.

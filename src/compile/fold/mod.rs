@@ -370,7 +370,8 @@ impl<'a> Folder<'a> {
                     || block.one_group()
                     || (!self.caps.subqueries_see_results && block.env.iter().any(|(_, rx)| has_subquery(rx)));
                 let windows = cut && defined.iter().any(|(_, rx)| rx.windowed());
-                if windows || defined.iter().any(|(_, rx)| self.must_see_columns(&block, rx)) {
+                let again = defined.iter().any(|(_, rx)| self.repeats_window(&block, rx));
+                if windows || again || defined.iter().any(|(_, rx)| self.must_see_columns(&block, rx)) {
                     block = self.wrap(block)?;
                 }
                 let mut rewritten = Vec::with_capacity(defined.len());
@@ -378,7 +379,9 @@ impl<'a> Folder<'a> {
                     rewritten.push((*id, self.rewrite(&block, rx)?));
                 }
                 let too_long = rewritten.iter().any(|(_, rx)| rx.0.size > MAX_INLINE) && !block.env.is_empty();
-                if too_long || rewritten.iter().any(|(_, rx)| nests_windows(rx)) {
+                // Their keys are columns then.
+                let unlike = !block.env.is_empty() && rewritten.iter().any(|(_, rx)| self.is_unlike_itself(rx));
+                if too_long || unlike || rewritten.iter().any(|(_, rx)| nests_windows(rx)) {
                     block = self.wrap(block)?;
                     rewritten.clear();
                     for (id, rx) in defined {
@@ -407,7 +410,11 @@ impl<'a> Folder<'a> {
                         distinct_hides |= !rx.is_some_and(|rx| matches!(rx.kind(), RxKind::Source { .. }));
                     }
                 }
-                if block.limited() || block.summed() || distinct_hides {
+                let again = keys.iter().any(|key| {
+                    let own = block.env.iter().find(|(id, _)| *id == key.column);
+                    own.is_some_and(|(_, rx)| self.is_unlike_itself(rx))
+                });
+                if block.limited() || block.summed() || distinct_hides || again {
                     block = self.wrap(block)?;
                 }
                 let earlier = std::mem::take(&mut block.order);
@@ -462,6 +469,37 @@ impl<'a> Folder<'a> {
     fn must_see_columns(&self, block: &Block, rx: &Rx) -> bool {
         let results = block.group.is_some() || block.windowed();
         results && (self.is_correlated(rx) || (!self.caps.subqueries_see_results && has_subquery(rx)))
+    }
+
+    /// True when `rx` reads a column of the block whose window would not be the same window where it is written once more.
+    fn repeats_window(&self, block: &Block, rx: &Rx) -> bool {
+        if let RxKind::Column(id) = rx.kind() {
+            return block.env.iter().any(|(known, rx)| known == id && self.is_unlike_itself(rx));
+        }
+        let mut found = false;
+        crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.repeats_window(block, operand));
+        found
+    }
+
+    /// A window in it would be another one where it stands again, and may bring rows that its keys leave equal into another order.
+    ///
+    /// SQL: MySQL and MariaDB sort once for windows with the same keys, and two placeholders are never the same.
+    fn is_unlike_itself(&self, rx: &Rx) -> bool {
+        if self.caps.sees_repeated_keys || !rx.windowed() {
+            return false;
+        }
+        if let RxKind::Over(call) = rx.kind() {
+            let sorts = || call.order.iter().map(|key| &key.expr);
+            let random = self.caps.loses_constant_orders
+                && !call.order.is_empty()
+                && sorts().all(|key| self.may_be_constant(key));
+            if random || call.partition.iter().chain(sorts()).any(has_bind) {
+                return true;
+            }
+        }
+        let mut found = false;
+        crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.is_unlike_itself(operand));
+        found
     }
 
     fn scan(&mut self, scan: ScanId) -> Result<Block> {
@@ -727,6 +765,12 @@ fn parts(rx: &Rx) -> &[Rx] {
 fn is_random(rx: &Rx) -> bool {
     let mut found = matches!(rx.kind(), RxKind::Call(Function::Number(NumberFunction::Random), _));
     crate::schema::each_operand(rx.kind(), &mut |operand| found = found || is_random(operand));
+    found
+}
+
+fn has_bind(rx: &Rx) -> bool {
+    let mut found = matches!(rx.kind(), RxKind::Bind(_));
+    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || has_bind(operand));
     found
 }
 

@@ -7,8 +7,9 @@ use crate::expr::{
 };
 use crate::ident::Ident;
 use crate::schema::access::Use;
+use crate::schema::resolve::extend;
 use crate::schema::resolve_expr::{Aggregates, Place};
-use crate::schema::resolved::{ColumnId, map_operands};
+use crate::schema::resolved::{ColumnId, Node, map_operands};
 use crate::schema::scope::Scope;
 use crate::schema::typing;
 use crate::types::{Family, SqlType};
@@ -152,6 +153,35 @@ impl Resolver<'_> {
         Ok(())
     }
 
+    /// A relation with computed columns. Keys of windows that hold values become columns below them, so that a window that stands
+    /// in several places of a text can be the same window in each.
+    pub(in crate::schema) fn extended(&mut self, node: Node, defined: Vec<(ColumnId, Rx)>) -> Node {
+        let mut keys = Vec::new();
+        let defined = defined.into_iter().map(|(id, rx)| (id, self.hoist_keys(rx, &mut keys))).collect();
+        extend(extend(node, keys), defined)
+    }
+
+    fn hoist_keys(&mut self, rx: Rx, keys: &mut Vec<(ColumnId, Rx)>) -> Rx {
+        if !rx.windowed() {
+            return rx;
+        }
+        let RxKind::Over(call) = rx.kind() else {
+            return map_operands(&rx, &mut |operand| self.hoist_keys(operand.clone(), keys));
+        };
+        let mut key = |rx: &Rx| {
+            if rx.windowed() || !is_written_with_binds(rx) {
+                return rx.clone();
+            }
+            let Ok(name) = Ident::fixed("key") else { return rx.clone() };
+            let id = self.define(rx.clone(), &name, keys);
+            self.columns.get(id).map_or(rx.clone(), |info| Rx::column(id, info))
+        };
+        let mut call = call.clone();
+        call.partition = call.partition.iter().map(&mut key).collect();
+        call.order = OrderKey::map_all(&call.order, &mut key);
+        Rx::new(RxKind::Over(call), rx.sql_type(), rx.nullable())
+    }
+
     /// A condition on columns alone: each function over a window in it becomes a hidden column, so that the condition follows it.
     pub(in crate::schema) fn hoist_windows(&mut self, rx: Rx, defined: &mut Vec<(ColumnId, Rx)>) -> Rx {
         if !rx.windowed() {
@@ -164,6 +194,13 @@ impl Resolver<'_> {
         }
         map_operands(&rx, &mut |operand| self.hoist_windows(operand.clone(), defined))
     }
+}
+
+/// What a key of a window would be written as wherever the window stands: a text with placeholders.
+fn is_written_with_binds(rx: &Rx) -> bool {
+    let mut found = matches!(rx.kind(), RxKind::Bind(_));
+    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || is_written_with_binds(operand));
+    found
 }
 
 fn check_place(name: &str, place: Place<'_>) -> Result<()> {

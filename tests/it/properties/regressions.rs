@@ -416,3 +416,16 @@ async fn keys_that_a_join_makes_equal_are_two_in_subtotals() {
         check(steps, &columns).await;
     }
 }
+
+#[tokio::test]
+async fn rows_that_a_window_leaves_equal_are_sorted_by_the_value_that_is_returned() {
+    let zero = Tree::Arithmetic('*', Box::new(column("b")), Box::new(whole(0)));
+    let least = Tree::Call("least", vec![zero.clone(), whole(0)]);
+    for key in [zero, least] {
+        let lag = Step::Window("w".to_owned(), "lag", Some("z".to_owned()), Some("f".to_owned()), keys(&["z"]));
+        let more = Tree::Coalesce(vec![column("w"), whole(7)]);
+        let zeros = Step::Select(vec![("f".to_owned(), column("f")), ("z".to_owned(), key)]);
+        check(vec![zeros.clone(), lag.clone()], &["-f", "z", "w"]).await;
+        check(vec![zeros, lag, Step::WithColumn("v".to_owned(), more)], &["-f", "z", "v", "w"]).await;
+    }
+}
