@@ -75,9 +75,9 @@ functions! {
     Sign = "sign",
     Ceil = "ceil",
     Floor = "floor",
-    /// To so many digits after the point.
-    Round(u8) = "round": (..),
-    Trunc(u8) = "trunc": (..),
+    /// To so many digits after the point; below zero, before it.
+    Round(i8) = "round": (..),
+    Trunc(i8) = "trunc": (..),
     Power = "power",
     Sqrt = "sqrt",
     Cbrt = "cbrt",

@@ -34,20 +34,22 @@ methods! { NumberFamily;
         Expr::call(NumberFunction::Floor, [number])
     }
 
-    /// Rounded to `digits` digits after the point, 0 to 15, half away from zero: a double of a float, a decimal of a decimal, an integer as it is. NULL
-    /// stays NULL.
+    /// Rounded to `digits` digits after the point, half away from zero: a double of a float, a decimal of a decimal, an integer as it is. Below
+    /// zero, to tens, hundreds and so on: -2 makes 100 of 50, of every kind of number. From -18 to 15 (`expr.number`). NULL stays NULL; an integer
+    /// that doesn't fit its type any more is an error.
     ///
     /// A float is rounded as the shortest decimal that stands for it: 2.675 to two digits is 2.68, though the double is a little less.
     ///
-    /// SQL text: `ROUND("c", $1)` for a decimal; a float goes through a decimal on PostgreSQL and MySQL; a function of this crate on SQLite.
-    fn round(number, digits: u8) {
+    /// SQL text: `ROUND("c", $1)` for a decimal; a float goes through a decimal on PostgreSQL and MySQL, and on MySQL an integer is left to
+    /// `%`; a function of this crate on SQLite.
+    fn round(number, digits: i8) {
         with_digits(number, digits, NumberFunction::Round)
     }
 
-    /// Cut to `digits` digits after the point, 0 to 15, towards zero; see [`Expr::round`].
+    /// Cut to `digits` digits after the point, towards zero; below zero, to tens, hundreds and so on. See [`Expr::round`].
     ///
     /// SQL text: `TRUNC("c", $1)`, on MySQL `TRUNCATE(…)`.
-    fn trunc(number, digits: u8) {
+    fn trunc(number, digits: i8) {
         with_digits(number, digits, NumberFunction::Trunc)
     }
 
@@ -202,9 +204,9 @@ pub fn random() -> Expr {
     Expr::call(NumberFunction::Random, [])
 }
 
-fn with_digits(number: Expr, digits: u8, function: fn(u8) -> NumberFunction) -> Expr {
-    if digits > 15 {
-        let message = "a number is rounded to at most 15 digits after the point";
+fn with_digits(number: Expr, digits: i8, function: fn(i8) -> NumberFunction) -> Expr {
+    if !(-18..=15).contains(&digits) {
+        let message = "a number is rounded to at most 15 digits after the point, or 18 before it";
         return Expr::invalid(Error::new(ErrorKind::Plan, "expr.number", message));
     }
     // PostgreSQL takes the number of digits as an integer of 32 bits.

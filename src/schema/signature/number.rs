@@ -31,9 +31,10 @@ impl Resolver<'_> {
         Ok(match function {
             F::Abs => Gives { sql_type: first.map(|first| widened(first, None)), nullable },
             F::Ceil | F::Floor => Gives { sql_type: first.map(|first| widened(first, Some(0))), nullable },
-            F::Round(digits) | F::Trunc(digits) => {
-                Gives { sql_type: first.map(|first| widened(first, Some(*digits))), nullable }
-            }
+            F::Round(digits) | F::Trunc(digits) => Gives {
+                sql_type: first.map(|first| widened(first, Some(u8::try_from(*digits).unwrap_or(0)))),
+                nullable,
+            },
             F::Sign
             | F::WidthBucket
             | F::BitAnd

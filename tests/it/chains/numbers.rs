@@ -78,11 +78,18 @@ async fn a_result_beyond_64_bits_is_an_error_and_never_another_number() {
         ])
         .await;
         let db = db.read_only().await;
-        for expr in [col("big") + 1, col("big") * 2, col("big") + col("big")] {
+        for expr in
+            [col("big") + 1, col("big") * 2, col("big") + col("big"), col("big").round(-1), -col("big").round(-3)]
+        {
             let one = db.table("n").where_(col("id").eq(1)).select([expr.as_("x")]).collect().await;
             let error = one.expect_err("an overflow");
             assert!(matches!(error.kind(), ErrorKind::Database | ErrorKind::Decode), "{error:?} on {}", db.dialect());
         }
+        let tens = db
+            .table("n")
+            .where_(col("id").eq(1))
+            .select((col("big").round(-2).as_("r"), col("big").trunc(-3).as_("t")));
+        check(&db, tens, &["9223372036854775800|9223372036854775000"]).await;
         let error = db.table("n").agg(sum(col("big"))).collect().await.expect_err("an overflow");
         assert!(matches!(error.kind(), ErrorKind::Database | ErrorKind::Decode), "{error:?} on {}", db.dialect());
         check(&db, db.table("n").agg((max(col("big")), min(col("big")))), &["9223372036854775807|9223372036854775806"])

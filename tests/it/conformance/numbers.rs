@@ -25,6 +25,30 @@ fn to_digits(x: f64, digits: u32, round: bool) -> f64 {
     decimal.round_dp_with_strategy(digits, strategy).to_string().parse().unwrap()
 }
 
+/// To tens, hundreds and so on, in integers that hold every result.
+fn wide_tens(number: i128, zeros: u32, round: bool) -> i128 {
+    let unit = 10_i128.pow(zeros);
+    let half = if round { unit / 2 * number.signum() } else { 0 };
+    (number + half) / unit * unit
+}
+
+fn whole_tens(number: i64, zeros: u32, round: bool) -> i64 {
+    wide_tens(number.into(), zeros, round).try_into().unwrap()
+}
+
+/// What stands after the point is less than a half of one, and so decides nothing.
+fn decimal_tens(d: Decimal, zeros: u32, round: bool) -> Decimal {
+    Decimal::from_i128_with_scale(wide_tens(d.trunc().mantissa(), zeros, round), 0)
+}
+
+fn double_tens(x: f64, zeros: u32, round: bool) -> f64 {
+    if x.abs() >= 1e25 {
+        return x;
+    }
+    let decimal: Decimal = format!("{x}").parse().unwrap();
+    decimal_tens(decimal, zeros, round).to_string().parse().unwrap()
+}
+
 fn half_up(d: Decimal, digits: u32) -> Decimal {
     d.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero)
 }
@@ -83,7 +107,7 @@ fn kept() -> Vec<Entry> {
             "round",
             "col(\"d\").round(2)",
             "a number of the operand's kind",
-            "NULL stays NULL. Half away from zero, 0 to 15 digits; a float is rounded as the shortest decimal that stands for it.",
+            "NULL stays NULL. Half away from zero, -18 to 15 digits; a float is rounded as the shortest decimal that stands for it. An error for an integer that doesn't fit its type any more.",
         )
         .over(col("d").round(2), |row| row.d.map(|d| half_up(d, 2)))
         .over(col("d").round(0), |row| row.d.map(|d| half_up(d, 0)))
@@ -101,7 +125,36 @@ fn kept() -> Vec<Entry> {
         .gives(lit(-1e300).round(2), -1e300)
         .gives(lit(4503599627370497.5).round(0), 4503599627370498.0)
         .gives(lit(1e-15).round(15), 1e-15)
-        .gives(lit(dec("-0.5")).round(0), dec("-1")),
+        .gives(lit(dec("-0.5")).round(0), dec("-1"))
+        .over(col("n").round(-2), |row| row.n.map(|n| whole_tens(n, 2, true)))
+        .over(col("n").round(-18), |row| row.n.map(|n| whole_tens(n, 18, true)))
+        .over(col("m").round(-1) + 1, |row| row.m.map(|m| whole_tens(m, 1, true) + 1))
+        .over(col("d").round(-1), |row| row.d.map(|d| decimal_tens(d, 1, true)))
+        .over(col("d").round(-4), |row| row.d.map(|d| decimal_tens(d, 4, true)))
+        .over(col("x").round(-1), |row| row.x.map(|x| double_tens(x, 1, true)))
+        .over(col("x").round(-3), |row| row.x.map(|x| double_tens(x, 3, true)))
+        .gives(lit(45).round(-1), 50)
+        .gives(lit(-45).round(-1), -50)
+        .gives(lit(44).round(-1), 40)
+        .gives(lit(4).round(-1), 0)
+        .gives(lit(-5i16).round(-1), -10)
+        .gives(lit(499_999_999_999_999_999_i64).round(-18), 0_i64)
+        .gives(lit(500_000_000_000_000_000_i64).round(-18), 1_000_000_000_000_000_000_i64)
+        .gives(lit(i64::MIN).round(-2), -9_223_372_036_854_775_800_i64)
+        .gives(lit(i64::MAX).round(-18), 9_000_000_000_000_000_000_i64)
+        .gives(lit(dec("99.9")).round(-1), dec("100"))
+        .gives(lit(dec("-449.9999")).round(-2), dec("-400"))
+        .gives(lit(dec("-450")).round(-2), dec("-500"))
+        .gives(lit(dec("0.9")).round(-1), dec("0"))
+        .gives(lit(45.0).round(-1), 50.0)
+        .gives(lit(-44.99).round(-1), -40.0)
+        .gives(lit(1.5e18).round(-18), 2e18)
+        .gives(lit(-2.5e20).round(-18), -2.5e20)
+        .gives(lit(1.5e300).round(-3), 1.5e300)
+        .gives(lit(9007199254740995.0).round(-1), 9007199254741000.0)
+        // A zero without a sign.
+        .gives(lit(-3.0).round(-1).atan2(-1.0), std::f64::consts::PI)
+        .gives(lit(-3.0).trunc(-1).atan2(-1.0), std::f64::consts::PI),
         function(
             "trunc",
             "col(\"d\").trunc(2)",
@@ -115,7 +168,17 @@ fn kept() -> Vec<Entry> {
         .over(col("n").trunc(0), |row| row.n)
         .gives(lit(0.29).trunc(2), 0.29)
         .gives(lit(-2.9999).trunc(3), -2.999)
-        .gives(lit(1e300).trunc(3), 1e300),
+        .gives(lit(1e300).trunc(3), 1e300)
+        .over(col("n").trunc(-1), |row| row.n.map(|n| whole_tens(n, 1, false)))
+        .over(col("n").trunc(-18), |row| row.n.map(|n| whole_tens(n, 18, false)))
+        .over(col("d").trunc(-1), |row| row.d.map(|d| decimal_tens(d, 1, false)))
+        .over(col("x").trunc(-2), |row| row.x.map(|x| double_tens(x, 2, false)))
+        .gives(lit(99).trunc(-1), 90)
+        .gives(lit(-99).trunc(-1), -90)
+        .gives(lit(-99).trunc(-2), 0)
+        .gives(lit(dec("-199.9")).trunc(-2), dec("-100"))
+        .gives(lit(1.9e20).trunc(-18), 1.9e20)
+        .gives(lit(1.9e18).trunc(-18), 1e18),
         function(
             "width_bucket",
             "col(\"x\").width_bucket(0.0, 10.0, 5)",

@@ -2,13 +2,14 @@
 
 use sea_query::Expr;
 
-use super::super::expr::cast_to;
+use super::super::expr::{cast_to, place_of};
 use super::Lowering;
 use crate::dialect::Dialect;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::NumberFunction;
 use crate::schema::{Rx, RxKind};
 use crate::types::{Family, SqlType};
+use crate::value::Value;
 
 impl Lowering<'_> {
     pub(super) fn number_form(&mut self, function: &NumberFunction, operands: &[Rx], args: Vec<Expr>) -> Result<Expr> {
@@ -40,8 +41,18 @@ impl Lowering<'_> {
         let mut args = self.widened(operands, args);
         let whole = number.is_some_and(SqlType::is_integer);
         let float = number.is_some_and(SqlType::is_float);
+        if let F::Round(digits @ ..0) | F::Trunc(digits @ ..0) = function
+            && self.target.dialect.is_mysql_family()
+            && whole
+        {
+            return self.whole_tens(matches!(function, F::Round(_)), digits.unsigned_abs(), args);
+        }
         let template = match (function, self.target.dialect) {
-            (F::Ceil | F::Floor | F::Round(_) | F::Trunc(_), _) if whole => {
+            (F::Round(..0), Postgres) if number == Some(SqlType::UInt64) => "ROUND(CAST({0} AS numeric), {1})",
+            (F::Trunc(..0), Postgres) if number == Some(SqlType::UInt64) => "TRUNC(CAST({0} AS numeric), {1})",
+            (F::Round(..0), Postgres) if whole => "CAST(ROUND(CAST({0} AS numeric), {1}) AS bigint)",
+            (F::Trunc(..0), Postgres) if whole => "CAST(TRUNC(CAST({0} AS numeric), {1}) AS bigint)",
+            (F::Ceil | F::Floor | F::Round(0..) | F::Trunc(0..), _) if whole => {
                 args.truncate(1);
                 "{0}"
             }
@@ -70,6 +81,13 @@ impl Lowering<'_> {
             }
             (F::Round(_), Postgres) => "ROUND({0}, {1})",
             (F::Trunc(_), Postgres) => "TRUNC({0}, {1})",
+            // SQL: no double beyond 36 digits has one that counts among the last 18, as the shortest decimal is written.
+            (F::Round(..0), MySql | MariaDb) if float => {
+                "CASE WHEN ABS({0}) < 1e35 THEN CAST(ROUND(CAST({0} AS DECIMAL(65, 30)), {1}) AS DOUBLE) ELSE {0} END"
+            }
+            (F::Trunc(..0), MySql | MariaDb) if float => {
+                "CASE WHEN ABS({0}) < 1e35 THEN CAST(TRUNCATE(CAST({0} AS DECIMAL(65, 30)), {1}) AS DOUBLE) ELSE {0} END"
+            }
             // SQL: from 2 to the power of 53 on every double is whole, and many are beyond a decimal.
             (F::Round(_), _) if float => {
                 "CASE WHEN ABS({0}) < 9007199254740992 THEN CAST(ROUND(CAST({0} AS DECIMAL(65, 30)), {1}) AS DOUBLE) ELSE {0} END"
@@ -81,8 +99,26 @@ impl Lowering<'_> {
             (_, _) => "TRUNCATE({0}, {1})",
         };
         if template == "{0}" {
-            return args.pop().ok_or_else(|| crate::error::Error::internal("form.operands"));
+            return args.pop().ok_or_else(|| Error::internal("form.operands"));
         }
+        self.template(template, args)
+    }
+
+    /// An integer rounded or cut to tens, hundreds and so on.
+    ///
+    /// SQL: MySQL's ROUND wraps around at the ends of a bigint, where `+` is an error.
+    fn whole_tens(&mut self, rounds: bool, zeros: u8, mut args: Vec<Expr>) -> Result<Expr> {
+        let unit = 10_i64.checked_pow(zeros.into()).ok_or_else(|| Error::internal("form.digits"))?;
+        args.truncate(1);
+        for number in [unit, unit / 2] {
+            let bind = self.constant(Value::Int(number), SqlType::Int64);
+            args.push(place_of(bind));
+        }
+        if !rounds {
+            args.truncate(2);
+            return self.template("{0} - {0} % {1}", args);
+        }
+        let template = "{0} - {0} % {1} + CASE WHEN ABS({0} % {1}) < {2} THEN 0 WHEN {0} < 0 THEN 0 - {1} ELSE {1} END";
         self.template(template, args)
     }
 
@@ -152,7 +188,7 @@ impl Lowering<'_> {
             (F::Atan, _) => "ATAN({0})",
             (F::Degrees, _) => "DEGREES({0})",
             (F::Radians, _) => "RADIANS({0})",
-            _ => return Err(crate::error::Error::internal("form.number")),
+            _ => return Err(Error::internal("form.number")),
         };
         self.template(template, args)
     }
@@ -165,7 +201,7 @@ impl Lowering<'_> {
             F::ShiftLeft(_) | F::ShiftRight(_) => {
                 let mut args = args.into_iter();
                 let (Some(number), Some(bits)) = (args.next(), args.next()) else {
-                    return Err(crate::error::Error::internal("form.operands"));
+                    return Err(Error::internal("form.operands"));
                 };
                 self.widened(operands, vec![number]).into_iter().chain([bits]).collect()
             }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use rusqlite::types::{ToSqlOutput, Value};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -68,9 +68,17 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
         [("portcullis_round", RoundingStrategy::MidpointAwayFromZero), ("portcullis_trunc", RoundingStrategy::ToZero)]
     {
         scalar(connection, name, 2, move |context| {
-            let operands = number_at(context, 0)?.zip(int_at(context, 1)?);
-            Ok(ToSqlOutput::Owned(operands.map_or(Value::Null, |(number, digits)| {
-                Value::Real(to_digits(number, u32::try_from(digits).unwrap_or(0), strategy))
+            let Some(digits) = int_at(context, 1)? else { return Ok(ToSqlOutput::Owned(Value::Null)) };
+            let zeros = u32::try_from(digits.saturating_neg()).ok().filter(|zeros| *zeros > 0);
+            if let (Some(zeros), ValueRef::Integer(number)) = (zeros, context.get_raw(0)) {
+                let tens = whole_tens(number, zeros, strategy).ok_or_else(out_of_range)?;
+                return Ok(ToSqlOutput::Owned(Value::Integer(tens)));
+            }
+            Ok(ToSqlOutput::Owned(number_at(context, 0)?.map_or(Value::Null, |number| {
+                Value::Real(match zeros {
+                    Some(zeros) => to_tens(number, zeros, strategy).unwrap_or(number),
+                    None => to_digits(number, u32::try_from(digits).unwrap_or(0), strategy),
+                })
             })))
         })?;
     }
@@ -88,8 +96,49 @@ fn result(operand: f64, result: Option<f64>) -> Result<Value> {
     match result {
         None => Ok(Value::Null),
         Some(result) if result.is_finite() || !operand.is_finite() => Ok(Value::Real(result)),
-        Some(_) => Err(Error::UserFunctionError("the result is out of range".into())),
+        Some(_) => Err(out_of_range()),
     }
+}
+
+fn out_of_range() -> Error {
+    Error::UserFunctionError("the result is out of range".into())
+}
+
+/// Rounds an integer to tens, hundreds and so on; `None` where the result is too large.
+fn whole_tens(number: i64, zeros: u32, strategy: RoundingStrategy) -> Option<i64> {
+    let unit = 10_i64.checked_pow(zeros)?;
+    let rest = number % unit;
+    let cut = number - rest;
+    if strategy == RoundingStrategy::ToZero || rest.abs() < unit / 2 {
+        return Some(cut);
+    }
+    cut.checked_add(if number < 0 { -unit } else { unit })
+}
+
+/// Rounds the shortest decimal that stands for the double to tens, hundreds and so on; `None` where there is nothing to round.
+fn to_tens(number: f64, zeros: u32, strategy: RoundingStrategy) -> Option<f64> {
+    if !number.is_finite() {
+        return None;
+    }
+    let text = format!("{:e}", number.abs());
+    let (digits, exponent) = text.split_once('e')?;
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
+    let before: i64 = exponent.parse::<i64>().ok()? + 1;
+    let kept = before - i64::from(zeros);
+    if kept >= i64::try_from(digits.len()).ok()? {
+        return None;
+    }
+    let kept = match usize::try_from(kept) {
+        Ok(kept) => kept,
+        Err(_) => return Some(0.0),
+    };
+    let (left, right) = digits.split_at_checked(kept)?;
+    let mut tens: u64 = if left.is_empty() { 0 } else { left.parse().ok()? };
+    if strategy != RoundingStrategy::ToZero && right.starts_with(['5', '6', '7', '8', '9']) {
+        tens += 1;
+    }
+    let rounded: f64 = format!("{tens}e{zeros}").parse().ok()?;
+    Some(if number < 0.0 && tens > 0 { -rounded } else { rounded })
 }
 
 /// Rounds the shortest decimal that stands for the double.
@@ -129,6 +178,22 @@ mod tests {
         assert_eq!(round(1.5e300, 2), 1.5e300);
         assert_eq!(round(0.499_999_999_999_999_94, 0), 0.0);
         assert_eq!(to_digits(2.9999, 3, RoundingStrategy::ToZero), 2.999);
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_tens_half_away_from_zero() {
+        let tens = |number, zeros| to_tens(number, zeros, RoundingStrategy::MidpointAwayFromZero).unwrap_or(number);
+        assert_eq!(
+            [tens(45.0, 1), tens(-44.9, 1), tens(5.0, 1), tens(4.99, 1), tens(0.5, 1)],
+            [50.0, -40.0, 10.0, 0.0, 0.0]
+        );
+        assert_eq!([tens(1.5e18, 18), tens(1.5e300, 18), tens(-5e17, 18), tens(5e16, 18)], [2e18, 1.5e300, -1e18, 0.0]);
+        assert_eq!(to_tens(-99.9, 1, RoundingStrategy::ToZero), Some(-90.0));
+        assert!(tens(-1.0, 1).is_sign_positive());
+        let whole = |number, zeros| whole_tens(number, zeros, RoundingStrategy::MidpointAwayFromZero);
+        assert_eq!(whole(i64::MAX, 1), None);
+        assert_eq!(whole(i64::MIN, 2), Some(-9_223_372_036_854_775_800));
+        assert_eq!(whole(i64::MIN, 18), Some(-9_000_000_000_000_000_000));
     }
 
     #[test]
