@@ -5,6 +5,7 @@ mod emulate;
 mod lists;
 mod fold;
 mod lower;
+mod matches;
 mod program;
 pub(crate) mod verify;
 
@@ -268,6 +269,7 @@ fn fingerprint(sql: &str) -> u64 {
 /// [`ErrorKind::SchemaNeeded`] when the text depends on a column's type that is not known, [`ErrorKind::Limit`].
 pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery> {
     let (mut body, mut facts) = plan.into_parts();
+    matches::settle(&mut body, &mut facts, target.dialect)?;
     if target.dialect.is_mysql_family() {
         emulate::aggregates(&mut body, &mut facts)?;
     }
@@ -296,14 +298,17 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
             };
             Lowering::new(target, folder, binds).insert(insert, &block, source.as_ref())?
         }
-        Body::Update { table, scan, set, condition, max_affected: most, returning } => {
+        Body::Update { table, scan, set, condition, matches, max_affected: most, returning } => {
             (columns, max_affected) = (returned(returning.as_ref()), *most);
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
-            let block = folder.target(*scan)?;
+            let mut block = folder.target(*scan)?;
+            if let Some(matches) = matches {
+                folder.beside_target(&mut block, &matches.root)?;
+            }
             let lowering = Lowering::new(target, folder, binds);
             lowering.update(table, &block, set, condition.as_ref(), returning.as_deref())?
         }
-        Body::Delete { table, scan, condition, max_affected: most, returning } => {
+        Body::Delete { table, scan, condition, max_affected: most, returning, .. } => {
             (columns, max_affected) = (returned(returning.as_ref()), *most);
             let mut folder = Folder::new(&facts, Capabilities::of(target.dialect));
             let block = folder.target(*scan)?;

@@ -38,9 +38,9 @@ pub(crate) use resolve_ddl::resolve_ddl;
 pub(crate) use resolve_expr::escaped;
 pub(crate) use resolve_write::resolve_write;
 pub(crate) use resolved::{
-    Asked, Body, ColumnId, ColumnInfo, ElementOf, ElementPart, Explosion, Facts, InsertBody, InsertRows, Node,
+    Asked, Body, ColumnId, ColumnInfo, ElementOf, ElementPart, Explosion, Facts, InsertBody, InsertRows, Matches, Node,
     NodeKind, OtherKeys, Output, RawSegment, RawStatement, ResolvedPlan, Returned, Rx, RxKind, ScanId, ScanInfo,
-    ScanSource, SetColumn, SortColumn, UpsertBody, each_operand, lineage, map_operands,
+    ScanSource, SetColumn, SortColumn, SubplanInfo, UpsertBody, each_operand, lineage, map_operands,
 };
 pub(crate) use scope::suggest;
 

@@ -497,7 +497,7 @@ impl Resolver<'_> {
             }
         }
         if let RxKind::Subquery { of: Asked::Plan(plan), .. } = rx.kind()
-            && let Some((_, id)) = self.subplans.get(*plan).and_then(|plan| plan.column.as_ref())
+            && let Some((_, id)) = self.subplans.get(*plan).and_then(|plan| plan.columns.first())
             && let Some(info) = self.columns.get(*id)
         {
             self.untyped_tables(&Rx::column(*id, info), tables);

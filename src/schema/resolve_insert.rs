@@ -245,7 +245,7 @@ impl Resolver<'_> {
             },
         };
         let incoming = self.incoming_row(scope, columns);
-        let set = self.assignments(table, &upsert.set, scope, mistakes);
+        let set = self.assignments(table, &upsert.set, scope, scope, mistakes);
         let condition = self.write_condition(upsert.condition.as_ref(), scope)?;
         self.incoming = None;
         Ok(UpsertBody { key, nothing: upsert.nothing, set, condition, incoming, keys })

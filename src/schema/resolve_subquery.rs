@@ -84,7 +84,7 @@ impl Resolver<'_> {
         let value = column.as_ref().and_then(|(_, id)| Some((*id, self.columns.get(*id)?)));
         let value = value.map(|(id, info)| Rx::column(id, info));
         let of = Asked::Plan(self.subplans.len());
-        self.subplans.push(SubplanInfo { root, column, outer });
+        self.subplans.push(SubplanInfo { root, columns: column.into_iter().collect(), outer });
         match (kind, operand, value) {
             (SubqueryKind::In, Some(operand), Some(value)) => {
                 let operand = self.adapt(operand, value.sql_type());

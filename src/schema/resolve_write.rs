@@ -3,7 +3,6 @@
 use super::access::Use;
 use super::resolve::{MAX_VERBS, Resolver, Segmenter, check_size};
 use super::resolve_expr::{Aggregates, Place, implied_name};
-use super::resolve_joined::Matched;
 use super::resolved::{Body, ColumnId, ResolvedPlan, Returned, Rx, ScanInfo, ScanSource};
 use super::scope::{Item, Open, Scope, suggest};
 use super::{Schema, check_depth, typing};
@@ -74,31 +73,27 @@ fn resolve(
             Ok(resolver.finish(StatementKind::Insert, Body::Insert(Box::new(insert))))
         }
         WriteKind::Update { set, condition, from, .. } => {
-            let (set, condition) = match from {
+            let (set, condition, matches) = match from {
                 Some(joined) => {
-                    let matched = Matched { joined, target: &scope, scan, condition: condition.as_ref() };
-                    let set = resolver.taken(&table, &matched, set, mistakes)?;
-                    (set, Some(resolver.has_match(&matched)?))
+                    let (matches, seen) = resolver.matches(joined, &scope, condition.as_ref())?;
+                    (resolver.assignments(&table, set, &scope, &seen, mistakes), None, Some(matches))
                 }
                 None => {
-                    let set = resolver.assignments(&table, set, &scope, mistakes);
-                    (set, resolver.write_condition(condition.as_ref(), &scope)?)
+                    let set = resolver.assignments(&table, set, &scope, &scope, mistakes);
+                    (set, resolver.write_condition(condition.as_ref(), &scope)?, None)
                 }
             };
             let returning = returning(&mut resolver)?;
-            let body = Body::Update { table, scan, set, condition, max_affected, returning };
+            let body = Body::Update { table, scan, set, condition, matches, max_affected, returning };
             Ok(resolver.finish(StatementKind::Update, body))
         }
         WriteKind::Delete { condition, using, .. } => {
-            let condition = match using {
-                Some(joined) => {
-                    let matched = Matched { joined, target: &scope, scan, condition: condition.as_ref() };
-                    Some(resolver.has_match(&matched)?)
-                }
-                None => resolver.write_condition(condition.as_ref(), &scope)?,
+            let (condition, matches) = match using {
+                Some(joined) => (None, Some(resolver.matches(joined, &scope, condition.as_ref())?.0)),
+                None => (resolver.write_condition(condition.as_ref(), &scope)?, None),
             };
             let returning = returning(&mut resolver)?;
-            let body = Body::Delete { table, scan, condition, max_affected, returning };
+            let body = Body::Delete { table, scan, condition, matches, max_affected, returning };
             Ok(resolver.finish(StatementKind::Delete, body))
         }
     }
@@ -157,29 +152,28 @@ impl Resolver<'_> {
         Ok(id)
     }
 
-    /// What each column is set to; a mistake in one is noted.
+    /// What each column is set to, where the values may name what `seen` has; a mistake in one is noted.
     pub(super) fn assignments(
         &mut self,
         table: &TableName,
         set: &[(Ident, Expr)],
         scope: &Scope,
+        seen: &Scope,
         mistakes: &mut Vec<Error>,
     ) -> Vec<(Ident, Rx)> {
         let mut resolved = Vec::with_capacity(set.len());
         for (column, value) in set {
-            match self.assignment(table, column, value, scope) {
+            let value = self.assigned(table, column, scope).and_then(|target| {
+                let value = self.expr(value, seen, SET)?;
+                check_stored(table, column, target, &value)?;
+                Ok(value)
+            });
+            match value {
                 Ok(value) => resolved.push((column.clone(), value)),
                 Err(error) => mistakes.push(error),
             }
         }
         resolved
-    }
-
-    fn assignment(&mut self, table: &TableName, column: &Ident, value: &Expr, scope: &Scope) -> Result<Rx> {
-        let target = self.assigned(table, column, scope)?;
-        let rx = self.expr(value, scope, SET)?;
-        check_stored(table, column, target, &rx)?;
-        Ok(rx)
     }
 
     /// The type of a column that is written.

@@ -41,8 +41,8 @@ pub(crate) struct CteInfo {
 /// A relation that an expression asks.
 pub(crate) struct SubplanInfo {
     pub(crate) root: Node,
-    /// The only column, where its values are asked for.
-    pub(crate) column: Option<(Ident, ColumnId)>,
+    /// The columns whose values are asked for; none where only its rows are. Several are those of a [`RxKind::Row`].
+    pub(crate) columns: Vec<(Ident, ColumnId)>,
     /// The columns of the relations around it that it names, also those of its own subqueries.
     pub(crate) outer: Vec<ColumnId>,
 }
@@ -58,6 +58,7 @@ pub(crate) enum Body {
         scan: ScanId,
         set: Vec<(Ident, Rx)>,
         condition: Option<Rx>,
+        matches: Option<Matches>,
         max_affected: Option<u64>,
         returning: Option<Returned>,
     },
@@ -65,11 +66,19 @@ pub(crate) enum Body {
         table: TableName,
         scan: ScanId,
         condition: Option<Rx>,
+        matches: Option<Matches>,
         max_affected: Option<u64>,
         returning: Option<Returned>,
     },
     Ddl(Box<super::ResolvedDdl>),
     Raw(RawStatement),
+}
+
+/// The relation that a write is matched with. What the write sets may name columns of it.
+pub(crate) struct Matches {
+    pub(crate) root: Node,
+    /// Which pairs of a row of the target and one of the relation match: all of these hold.
+    pub(crate) on: Vec<Rx>,
 }
 
 /// What a write gives back of each row.
@@ -220,10 +229,12 @@ pub(crate) enum Output {
     Everything,
 }
 
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
 }
 
+#[derive(Debug, Clone)]
 pub(crate) enum NodeKind {
     Scan(ScanId),
     Filter(Box<Node>, Rx),
@@ -388,6 +399,8 @@ pub(crate) enum RxKind {
     Over(Box<OverCall<Rx>>),
     /// Text under a collation that compares by code point; made by the compiler for databases that need it.
     ExactText(Rx),
+    /// Values side by side, before IN; made by the compiler, never by the resolver.
+    Row(Vec<Rx>),
     /// A part of a source of elements; made by the compiler's folding, never by the resolver.
     Element {
         source: usize,
@@ -504,7 +517,7 @@ pub(crate) fn each_operand(kind: &RxKind, visit: &mut dyn FnMut(&Rx)) {
             visit(left);
             visit(right);
         }
-        RxKind::All(many) | RxKind::Any(many) | RxKind::Coalesce(many) | RxKind::Call(_, many) => {
+        RxKind::All(many) | RxKind::Any(many) | RxKind::Coalesce(many) | RxKind::Call(_, many) | RxKind::Row(many) => {
             many.iter().for_each(visit);
         }
         RxKind::InList { operand, .. } | RxKind::Like { operand, .. } | RxKind::Cast { operand, .. } => visit(operand),
@@ -550,7 +563,8 @@ pub(crate) fn map_operands(rx: &Rx, change: &mut dyn FnMut(&Rx) -> Rx) -> Rx {
         RxKind::IsNull(one, negated) => RxKind::IsNull(change(one), *negated),
         RxKind::Arithmetic(op, left, right) => RxKind::Arithmetic(*op, change(left), change(right)),
         RxKind::Compare(op, left, right) => RxKind::Compare(*op, change(left), change(right)),
-        RxKind::All(many) => RxKind::All(many.iter().map(change).collect()),
+        RxKind::All(many) => RxKind::All(many.iter().map(&mut *change).collect()),
+        RxKind::Row(many) => RxKind::Row(many.iter().map(change).collect()),
         RxKind::Any(many) => RxKind::Any(many.iter().map(change).collect()),
         RxKind::Coalesce(many) => RxKind::Coalesce(many.iter().map(change).collect()),
         RxKind::Call(function, many) => RxKind::Call(function.clone(), many.iter().map(change).collect()),
@@ -597,7 +611,7 @@ pub(crate) fn lineage(rx: &Rx, columns: &[ColumnInfo], subplans: &[SubplanInfo],
         }
     }
     if let RxKind::Subquery { of: Asked::Plan(plan), .. } = rx.kind()
-        && let Some((_, id)) = subplans.get(*plan).and_then(|plan| plan.column.as_ref())
+        && let Some((_, id)) = subplans.get(*plan).and_then(|plan| plan.columns.first())
         && let Some(info) = columns.get(*id)
     {
         lineage(&Rx::column(*id, info), columns, subplans, found);

@@ -294,6 +294,18 @@ impl<'a> Folder<'a> {
         Ok(block)
     }
 
+    /// Puts a relation beside the target, as a subselect of its own.
+    pub(super) fn beside_target(&mut self, target: &mut Block, relation: &Node) -> Result<()> {
+        let mut block = self.fold(relation)?;
+        if !block.limited() {
+            block.order.clear();
+        }
+        let place = self.add_source(SourceKind::Block(Box::new(block)), None, None)?;
+        target.sources.push(place);
+        target.joins.push(Join { kind: JoinKind::Inner, on: Vec::new() });
+        Ok(())
+    }
+
     /// The block of a row that is inserted: the table is not read.
     pub(super) fn inserted(&mut self, scan: ScanId) -> Result<Block> {
         self.scan(scan)
@@ -762,7 +774,7 @@ fn parts(rx: &Rx) -> &[Rx] {
 }
 
 /// It has another value each time it is computed.
-fn is_random(rx: &Rx) -> bool {
+pub(in crate::compile) fn is_random(rx: &Rx) -> bool {
     let mut found = matches!(rx.kind(), RxKind::Call(Function::Number(NumberFunction::Random), _));
     crate::schema::each_operand(rx.kind(), &mut |operand| found = found || is_random(operand));
     found

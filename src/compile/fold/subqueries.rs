@@ -23,7 +23,7 @@ impl Folder<'_> {
         let facts = self.facts;
         let plan = facts.subplans.get(*plan).ok_or_else(|| Error::internal("fold.plan"))?;
         self.inside += 1;
-        let folded = self.fold(&plan.root).and_then(|block| self.asked(block, *kind, plan.column.as_ref()));
+        let folded = self.fold(&plan.root).and_then(|block| self.asked(block, *kind, &plan.columns));
         self.inside -= 1;
         let mut block = folded?;
         if !plan.outer.is_empty() {
@@ -41,22 +41,22 @@ impl Folder<'_> {
     }
 
     /// The block with what is asked of it as its projection.
-    fn asked(&mut self, mut block: Block, kind: SubqueryKind, column: Option<&(Ident, ColumnId)>) -> Result<Block> {
+    fn asked(&mut self, mut block: Block, kind: SubqueryKind, columns: &[(Ident, ColumnId)]) -> Result<Block> {
         if !block.limited() {
             block.order.clear();
         }
-        let Some((name, id)) = column else {
+        if columns.is_empty() {
             if !block.limited() {
                 block.distinct = None;
             }
             return Ok(block);
-        };
+        }
         // SQL: MySQL and MariaDB take no LIMIT directly in an IN.
         if kind == SubqueryKind::In && block.limited() && self.caps.loose_text {
             block = self.wrap(block)?;
             block.order.clear();
         }
-        self.projected(block, &[(name.clone(), *id)])
+        self.projected(block, columns)
     }
 
     /// Binds the columns that `block` has left open to what they are in the blocks around it, where they are known there.

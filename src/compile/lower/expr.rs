@@ -21,7 +21,7 @@ const MAX_FLAT: usize = 32;
 impl Lowering<'_> {
     pub(super) fn expr(&mut self, rx: &Rx, qualify: bool) -> Result<Expr> {
         Ok(match rx.kind() {
-            RxKind::Column(_) => return Err(Error::internal("lower.column")),
+            RxKind::Row(_) | RxKind::Column(_) => return Err(Error::internal("lower.column")),
             RxKind::Source { source, column } => {
                 let name = self.folder.column_name(*source, *column)?;
                 if self.incoming == Some(*source) && self.target.dialect.is_mysql_family() {

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::expr::SubqueryKind;
 use crate::ident::Ident;
-use crate::schema::{Asked, RowCount, Rx};
+use crate::schema::{Asked, RowCount, Rx, RxKind};
 use crate::types::SqlType;
 use crate::value::Value;
 
@@ -61,6 +61,10 @@ impl Lowering<'_> {
             }
             (SubqueryKind::In, Some(operand)) => {
                 let Projection::Columns(columns) = &block.projection else { return Err(Error::internal("lower.in")) };
+                if let RxKind::Row(list) = operand.kind() {
+                    let (left, right) = (self.row(list, qualify)?, sub_select(self.asked_select(block)?));
+                    return Ok(binary(left, if negated { BinOper::NotIn } else { BinOper::In }, right));
+                }
                 let [(_, _, value)] = columns.as_slice() else { return Err(Error::internal("lower.in")) };
                 self.need_one_type(operand, value)?;
                 let text = is_text(operand) || is_text(value);
@@ -74,6 +78,11 @@ impl Lowering<'_> {
             }
             (SubqueryKind::In, None) => Err(Error::internal("lower.in")),
         }
+    }
+
+    fn row(&mut self, list: &[Rx], qualify: bool) -> Result<Expr> {
+        let values = list.iter().map(|value| self.expr(value, qualify)).collect::<Result<Vec<Expr>>>()?;
+        Ok(Expr::tuple(values))
     }
 
     fn asked_select(&mut self, block: &Block) -> Result<SelectStatement> {

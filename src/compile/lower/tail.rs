@@ -80,12 +80,12 @@ impl Lowering<'_> {
     }
 
     /// ` RETURNING a, b + 1 AS c`.
-    pub(super) fn returning(&mut self, columns: &[(Ident, Rx)]) -> Result<Vec<Piece>> {
+    pub(super) fn returning(&mut self, columns: &[(Ident, Rx)], qualify: bool) -> Result<Vec<Piece>> {
         let mut pieces = vec![Piece::Words(" RETURNING ")];
         for (position, (name, rx)) in columns.iter().enumerate() {
             pieces.extend((position > 0).then_some(Piece::Words(", ")));
             self.need_type(rx, "a computed column")?;
-            pieces.push(Piece::Expr(self.expr(rx, false)?));
+            pieces.push(Piece::Expr(self.expr(rx, qualify)?));
             if !self.is_called(rx, name) {
                 pieces.push(Piece::Words(" AS "));
                 pieces.push(Piece::Name(name.clone()));

@@ -34,14 +34,23 @@ impl Lowering<'_> {
         } else {
             set.iter().collect()
         };
+        let beside = target.sources.get(1).copied();
         for (column, value) in set {
-            self.check_reads(column, value, false)?;
+            // SQL: an update with FROM reads all of it before it changes a row.
+            if beside.is_none() {
+                self.check_reads(column, value, false)?;
+            }
             let value = self.folder.rewrite(target, value)?;
-            statement.value(iden(column), self.expr(&value, false)?);
+            statement.value(iden(column), self.expr(&value, beside.is_some())?);
         }
         if let Some(condition) = condition {
             let condition = self.folder.rewrite(target, condition)?;
-            statement.and_or_where(LogicalChainOper::And(self.expr(&condition, false)?));
+            statement.and_or_where(LogicalChainOper::And(self.expr(&condition, beside.is_some())?));
+        }
+        // Last, since what is named above decides which columns the relation has.
+        if let Some(place) = beside {
+            let relation = self.source(place)?;
+            statement.from(relation);
         }
         if !self.with_inside
             && let Some(clause) = self.with_clause()?
@@ -89,7 +98,7 @@ impl Lowering<'_> {
         for (name, rx) in columns {
             rewritten.push((name.clone(), self.folder.rewrite(target, rx)?));
         }
-        self.returning(&rewritten)
+        self.returning(&rewritten, target.sources.len() > 1)
     }
 
     /// SQL: MariaDB's manual knows WITH before SELECT alone.

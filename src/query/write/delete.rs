@@ -27,7 +27,8 @@ impl Delete {
     /// Deletes the rows that match a row of `frame`, however many; see [`Update::from`](crate::Update::from) for names. The match is a condition, so `where_` may be left
     /// out.
     ///
-    /// SQL text: `DELETE FROM "t" WHERE EXISTS (SELECT NULL FROM … WHERE …)`.
+    /// SQL text: `DELETE FROM "t" WHERE EXISTS (SELECT NULL FROM … WHERE …)`; on SQLite, where `on` is made of equalities, `(k, …) IN (SELECT …)`, and
+    /// on MySQL and MariaDB over a derived table that is stored.
     ///
     /// ```no_run
     /// # use portcullis::using;

@@ -53,7 +53,10 @@ impl Update {
     /// `col("id").of("stock")`. `using` names columns that both have. The match is a condition, so `where_` may be left out.
     ///
     /// SQL text: `UPDATE "t" SET "a" = (SELECT … FROM … WHERE …) WHERE EXISTS (SELECT NULL FROM … WHERE …)`, which is the form that fails alike where
-    /// a row has two matches. PostgreSQL's and SQLite's UPDATE … FROM and MySQL's UPDATE … JOIN take any of them.
+    /// a row has two matches. PostgreSQL's and SQLite's UPDATE … FROM and MySQL's UPDATE … JOIN take any of them. Where `on` holds an equality
+    /// of the two sides, no row is compared with each: PostgreSQL and SQLite get `SET "a" = CASE WHEN n = 1 THEN … ELSE (SELECT …) END FROM (SELECT …,
+    /// COUNT(k) OVER (PARTITION BY k) AS n …)`, and the subqueries of MySQL and MariaDB read a derived table with a LIMIT, which they store with an index;
+    /// docs/writes.md has the table.
     ///
     /// ```no_run
     /// # use portcullis::{col, using};
