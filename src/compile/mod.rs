@@ -211,14 +211,20 @@ impl CompiledQuery {
 
     /// The plan of a statement that was compiled earlier, for NULL in the place of each value, which is not known any more. `text` is one that
     /// [`compile`] made. Where a plan for no values in particular takes several steps, the driver makes them of the text itself.
-    pub(crate) fn plan_of_kept(text: &str, types: &[SqlType], tables: &Arc<[TableAccess]>, dialect: Dialect) -> Self {
+    pub(crate) fn plan_of_kept(
+        text: &str,
+        types: &[SqlType],
+        tables: &Arc<[TableAccess]>,
+        dialect: Dialect,
+        values: Option<Vec<Bind>>,
+    ) -> Self {
         let shown: Arc<str> = match dialect {
             Dialect::Sqlite => format!("EXPLAIN QUERY PLAN {text}").into(),
             _ => format!("EXPLAIN {text}").into(),
         };
         let shape = Shape {
             fingerprint: fingerprint(&shown),
-            sql: if dialect == Dialect::Postgres { text.into() } else { Arc::clone(&shown) },
+            sql: if dialect == Dialect::Postgres && values.is_none() { text.into() } else { Arc::clone(&shown) },
             shown: Some(shown),
             columns: None,
             kind: StatementKind::Explain,
@@ -228,7 +234,8 @@ impl CompiledQuery {
             once: true,
             way: Way::Values,
         };
-        let binds = types.iter().map(|sql_type| Bind { value: Value::Null, sql_type: *sql_type }).collect();
+        let nulls = || types.iter().map(|sql_type| Bind { value: Value::Null, sql_type: *sql_type }).collect();
+        let binds = values.unwrap_or_else(nulls);
         CompiledQuery { shape: Arc::new(shape), binds, max_affected: None, origins: None }
     }
 

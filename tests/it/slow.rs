@@ -228,3 +228,56 @@ async fn a_plan_that_can_not_be_made_leaves_no_broken_session_behind() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_plan_for_typical_values_is_made_where_none_can_be_made_without() {
+    support::each(async |test| {
+        a_thousand_rows(test).await;
+        let slow = SlowQueryLayer::new(NEVER).for_table("t", Duration::ZERO);
+        let db = builder(test, &slow).open_read_write().await.unwrap();
+        let found = db.table("t").where_(col("id").le(900)).where_(col("note").ne("hunter2MARKER"));
+        found.collect().await.unwrap();
+        db.delete("t").where_(col("id").eq(4711)).execute().await.unwrap();
+        let reports = slow.take();
+        let [select, delete] = &reports[..] else { panic!("{reports:?}") };
+        let operator = test.read_write().await;
+
+        // One row is found by the key, and nearly all are not: the values decide.
+        let few = select.explain_with(&operator, (3, "other")).await.unwrap();
+        let many = select.explain_with(&operator, (990, "other")).await.unwrap();
+        assert!(!format!("{few}{many}").contains("MARKER"));
+        match test.dialect {
+            Dialect::Postgres => {
+                assert!(few.contains("Index") && few.contains("t_pkey"), "{few}");
+                assert!(many.contains("Seq Scan"), "{many}");
+            }
+            Dialect::Sqlite => assert!(few.contains("SEARCH t USING INTEGER PRIMARY KEY") && few == many, "{few}"),
+            _ => assert!(few.contains("PRIMARY") && few.contains("range") && few != many, "{few}\n{many}"),
+        }
+        // The same plan as the frame's own with these values.
+        let same = operator.table("t").where_(col("id").le(3)).where_(col("note").ne("other"));
+        assert_eq!(same.explain().await.unwrap(), few);
+
+        // A write is planned and not done.
+        let plan = delete.explain_with(&operator, [7]).await.unwrap();
+        assert!(plan.contains('t'), "{plan}");
+        assert_eq!(operator.table("t").count().await.unwrap(), 1000);
+        delete.explain_with(&operator, [None::<i64>]).await.unwrap();
+
+        let refused = [
+            (select.explain_with(&operator, [3]).await, "explain.value_count"),
+            (select.explain_with(&operator, ("other", 3)).await, "explain.value_type"),
+            (delete.explain_with(&test.read_only().await, [7]).await, "explain.write"),
+        ];
+        for (result, code) in refused {
+            let error = result.unwrap_err();
+            assert_eq!(error.code(), code);
+            assert!(!error.to_string().contains("other"), "{error}");
+        }
+        slow.take();
+        db.table("t").collect().await.unwrap();
+        let whole = slow.take().pop().unwrap();
+        whole.explain_with(&operator, Vec::<i64>::new()).await.unwrap();
+    })
+    .await;
+}
