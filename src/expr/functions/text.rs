@@ -32,7 +32,10 @@ methods! { TextFamily;
     /// Each word with a capital first and small letters after it; NULL stays NULL.
     ///
     /// A word is a run of anything but signs and spaces: `o'neil` becomes `O'Neil`, `3RD` becomes `3rd`. The letters are those of
-    /// [`Expr::upper`]. MySQL and MariaDB can't compute it and refuse it.
+    /// [`Expr::upper`].
+    ///
+    /// SQL text: a subselect that goes word by word on PostgreSQL, and letter by letter on MySQL (slow for texts of many thousands of letters;
+    /// an error beyond what a packet holds); a function of this crate on SQLite.
     fn initcap(text) {
         Expr::call(TextFunction::Initcap, [text])
     }

@@ -93,8 +93,16 @@ fn letters() -> Vec<Entry> {
             "NULL stays NULL. A word is a run of anything but signs and spaces; the letters are those of `upper`.",
         )
         .over(col("t").initcap(), |row| row.t.map(initcap))
+        .over(col("u").lower().initcap(), |row| row.u.map(|u| initcap(&small(u))))
+        .over(col("t").initcap().initcap(), |row| row.t.map(initcap))
+        .over(concat([col("t"), col("u")]).initcap().length(), |row| {
+            Some((row.t?.chars().count() + row.u?.chars().count()) as i64)
+        })
         .gives(lit("o'NEIL 3RD éCOLE ßA σΣ»x—y日a").initcap(), "O'Neil 3rd École ßa Σσ»X—Y日a")
-        .refused_on(&MYSQL, "function.unsupported"),
+        .gives(lit("").initcap(), "")
+        .gives(lit(" aB ").initcap(), " Ab ")
+        .gives(lit("a\tb\nc%d_e\\f").initcap(), "A\tB\nC%D_E\\F")
+        .gives(lit("aB".repeat(500)).initcap(), format!("A{}", "b".to_owned() + &"ab".repeat(499))),
         function("reverse", "col(\"t\").reverse()", "text", "NULL stays NULL. By code point.")
             .over(col("t").reverse(), |row| row.t.map(|t| t.chars().rev().collect::<String>()))
             .gives(lit("e\u{301}a").reverse(), "a\u{301}e"),

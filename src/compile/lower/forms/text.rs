@@ -15,6 +15,37 @@ use crate::value::Value;
 /// How many characters `translate` replaces one after the other, each a call around the others.
 const MAX_NESTED: usize = 32;
 
+/// A text letter by letter, each with the one before it, of which an empty text is found in any. What is too long for a packet is NULL,
+/// and then no JSON, which is an error.
+macro_rules! letter_by_letter {
+    ($text:literal, $up:literal, $down:literal, $end:literal, $from:literal) => {
+        concat!(
+            "(SELECT GROUP_CONCAT(CASE WHEN LOCATE(SUBSTRING(",
+            $text,
+            ", portcullis_o - 1, 1), {1}) > 0 THEN ",
+            $up,
+            "SUBSTRING(",
+            $text,
+            ", portcullis_o, 1)",
+            $end,
+            " ELSE ",
+            $down,
+            "SUBSTRING(",
+            $text,
+            ", portcullis_o, 1)",
+            $end,
+            " END ORDER BY portcullis_o SEPARATOR '') FROM ",
+            $from,
+            "JSON_TABLE(COALESCE(CONCAT('[0', REPEAT(',0', CHAR_LENGTH(COALESCE(",
+            $text,
+            ", '')) - 1), ']'), 'x'), \
+             '$[*]' COLUMNS (portcullis_o FOR ORDINALITY)) AS portcullis_t WHERE ",
+            $text,
+            " IS NOT NULL)"
+        )
+    };
+}
+
 impl Lowering<'_> {
     pub(super) fn text_form(&mut self, function: &TextFunction, operands: &[Rx], args: Vec<Expr>) -> Result<Expr> {
         use Dialect::{MariaDb, MySql, Postgres, Sqlite};
@@ -229,9 +260,22 @@ impl Lowering<'_> {
                     args,
                 )
             }
-            dialect => Err(unsupported(format!(
-                "{dialect} can't give each word a capital; write `initcap` in the program, or store the text so"
-            ))),
+            dialect => {
+                let separators = SEPARATORS.iter().flat_map(|(low, high)| *low..=*high).collect();
+                args.push(self.bound_text(separators));
+                let template = match dialect {
+                    Dialect::MariaDb => letter_by_letter!("{0}", "UPPER(", "LOWER(", ")", ""),
+                    // SQL: MySQL's JSON_TABLE sees no column through a subquery of its own; a derived table does.
+                    _ => letter_by_letter!(
+                        "portcullis_s",
+                        "CONVERT(UPPER(CONVERT(",
+                        "CONVERT(LOWER(CONVERT(",
+                        " USING utf8mb4) COLLATE utf8mb4_bin) USING utf8mb4) COLLATE utf8mb4_0900_bin",
+                        "(SELECT {0} AS portcullis_s) AS portcullis_u JOIN "
+                    ),
+                };
+                self.template(template, args)
+            }
         }
     }
 
