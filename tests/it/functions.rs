@@ -331,10 +331,8 @@ fn a_mistake_with_a_function_is_told_what_to_write_instead() {
         let error = error.expect_err(message);
         assert_eq!((error.code(), error.to_string().as_str()), (code, message), "{expr:?}");
     }
-    for (expr, message) in [
-        (col("t").translate("ab", "ba"), "MariaDB can't let characters change places in `translate`; do it in the program"),
-    ] {
-        let error = table(inputs::table).select(expr.as_("y")).to_sql_for(Dialect::MariaDb).map(drop).expect_err(message);
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unsupported, message));
-    }
+    let message = "MariaDB can't let characters change places in `translate`; do it in the program";
+    let expr = col("t").translate("ab", "ba");
+    let error = table(inputs::table).select(expr.as_("y")).to_sql_for(Dialect::MariaDb).map(drop).expect_err(message);
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unsupported, message));
 }
