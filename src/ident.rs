@@ -236,7 +236,8 @@ fn check_beyond_ascii(name: &str) -> Result<()> {
         if position == 0 && is_mark(category) {
             return refuse("ident.mark", name, "starts with a combining mark; start it with a letter");
         }
-        if is_hidden(category) || is_invisible(character) || is_look_alike(character) {
+        let is_space = category == GeneralCategory::SpaceSeparator;
+        if is_space || is_hidden(character) || is_invisible(character) || is_look_alike(character) {
             return refuse_character(name, character);
         }
     }
@@ -247,10 +248,14 @@ fn is_mark(category: GeneralCategory) -> bool {
     matches!(category, GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark | GeneralCategory::EnclosingMark)
 }
 
-/// Controls, formats, private use, unassigned and every white space but the plain space.
-fn is_hidden(category: GeneralCategory) -> bool {
+/// Whether a reader would not see the character as itself: controls, formats (which turn directions around or have no width), separators of lines and
+/// paragraphs, private use, unassigned.
+pub(crate) fn is_hidden(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
     matches!(
-        category,
+        character.general_category(),
         GeneralCategory::Control
             | GeneralCategory::Format
             | GeneralCategory::Surrogate
@@ -258,7 +263,6 @@ fn is_hidden(category: GeneralCategory) -> bool {
             | GeneralCategory::Unassigned
             | GeneralCategory::LineSeparator
             | GeneralCategory::ParagraphSeparator
-            | GeneralCategory::SpaceSeparator
     )
 }
 

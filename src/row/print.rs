@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::ident::is_hidden;
 use crate::row::Rows;
 use crate::types::{Family, SqlType};
 use crate::value::Value;
@@ -180,20 +180,6 @@ fn cut(line: &mut String, mut width: usize) {
 fn push(line: &mut String, escaped: &str) -> usize {
     line.push_str(escaped);
     escaped.len()
-}
-
-/// Control, format (bidi, zero-width), line and paragraph separators, private and unassigned characters.
-fn is_hidden(character: char) -> bool {
-    matches!(
-        character.general_category(),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-            | GeneralCategory::Surrogate
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::Unassigned
-    )
 }
 
 #[cfg(test)]

@@ -1,44 +1,10 @@
-//! Names and subjects may hold anything; what a terminal or a reader would not show as itself is shown as an escape.
+//! What is shown, as a person reads it.
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use portcullis::AuditLine;
 
-/// `text` for a terminal: one line, in which no character moves the cursor, changes colours or turns the direction around.
+/// `text` for a terminal or a page. Names and subjects may hold anything.
 pub(crate) fn shown(text: &str) -> String {
-    escaped(text, |hidden, out| out.push_str(&format!("\\u{{{:x}}}", u32::from(hidden))))
-}
-
-/// A text of JSON with the same meaning, in which such characters are `\u` escapes. They stand in strings only.
-pub(crate) fn json(text: &str) -> String {
-    escaped(text, |hidden, out| {
-        for unit in hidden.encode_utf16(&mut [0; 2]) {
-            out.push_str(&format!("\\u{unit:04x}"));
-        }
-    })
-}
-
-fn escaped(text: &str, escape: impl Fn(char, &mut String)) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_hidden(character) { escape(character, &mut out) } else { out.push(character) }
-    }
-    out
-}
-
-/// The classes that the audit's records escape too, so that nothing is shown here that they would not hold as text.
-pub(crate) fn is_hidden(character: char) -> bool {
-    if character.is_ascii() {
-        return character.is_ascii_control();
-    }
-    matches!(
-        character.general_category(),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::Surrogate
-            | GeneralCategory::Unassigned
-    )
+    AuditLine::printable(text).into_owned()
 }
 
 /// A number with commas between groups of three digits.
@@ -66,16 +32,6 @@ pub(crate) fn duration(micros: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hidden_characters_are_shown_as_escapes_and_others_as_themselves() {
-        assert_eq!(shown("Zoë 山 \u{1b}[31m\u{202e}x\n\u{7f}\u{9b}"), r"Zoë 山 \u{1b}[31m\u{202e}x\u{a}\u{7f}\u{9b}");
-        let text = "{\"a\":\"\u{202e}\u{e0001}é\"}";
-        let safe = json(text);
-        assert_eq!(safe, "{\"a\":\"\\u202e\\udb40\\udc01é\"}");
-        let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(parsed(&safe), parsed(text));
-    }
 
     #[test]
     fn numbers_and_times_are_readable() {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use portcullis::AuditLine;
 
 use crate::args::{By, Expect, Filters, Format, Outcome, Query};
-use crate::escape::{duration, json, number, shown};
+use crate::escape::{duration, number, shown};
 use crate::log::Reading;
 use crate::statement::{Joiner, Statement, Table};
 use crate::{Fault, Verdict, note, print, table};
@@ -114,7 +115,7 @@ impl Found<'_> {
                 object.insert("affected".to_owned(), group.affected.into());
                 object.insert("first".to_owned(), time(group.first).into());
                 object.insert("last".to_owned(), time(group.last).into());
-                print(out, &json(&serde_json::Value::Object(object).to_string()))?;
+                print(out, &AuditLine::printable_json(&serde_json::Value::Object(object).to_string()))?;
             }
             return Ok(());
         }
@@ -252,5 +253,7 @@ fn one_table(table: &Table) -> String {
 pub(crate) fn one_object(statement: &Statement) -> String {
     let [intent, completion] = statement.lines.each_ref().map(|line| line.as_deref().unwrap_or("null"));
     let (outcome, chained) = (statement.outcome().name(), statement.chained);
-    json(&format!(r#"{{"outcome":"{outcome}","chained":{chained},"intent":{intent},"completion":{completion}}}"#))
+    let object =
+        format!(r#"{{"outcome":"{outcome}","chained":{chained},"intent":{intent},"completion":{completion}}}"#);
+    AuditLine::printable_json(&object).into_owned()
 }

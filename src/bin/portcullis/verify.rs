@@ -2,11 +2,11 @@
 
 use std::io;
 
-use portcullis::AuditReport;
+use portcullis::{AuditLine, AuditReport};
 use serde::Serialize;
 
 use crate::args::{Format, Require, Verify};
-use crate::escape::{json, number, shown};
+use crate::escape::{number, shown};
 use crate::log::{FileSpan, Reading};
 use crate::{Fault, Verdict, print};
 
@@ -30,7 +30,7 @@ pub(crate) fn run(asked: &Verify) -> Result<Verdict, Fault> {
             let (whole, unanchored) = (report.is_whole(), report.unanchored());
             let answer = Answer { whole, unanchored, report: &report, spans: &files, unmet: &unmet };
             let text = serde_json::to_string(&answer).map_err(|_| Fault::Io("no JSON of the report".to_owned()))?;
-            print(&mut out, &json(&text))?;
+            print(&mut out, &AuditLine::printable_json(&text))?;
         }
         Format::Table => {
             for (name, value) in lines(&report, &files) {

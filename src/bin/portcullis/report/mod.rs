@@ -9,8 +9,10 @@ mod timeline;
 use std::collections::HashSet;
 use std::io;
 
+use portcullis::AuditLine;
+
 use crate::args::{Format, Report};
-use crate::escape::{json, number};
+use crate::escape::number;
 use crate::log::{Reading, in_order};
 use crate::statement::Joiner;
 use crate::{Fault, Verdict, note, print};
@@ -82,7 +84,7 @@ fn conclude(asked: &Report, figures: &Figures, read: &Reading) -> Result<(), Fau
             "records": report.records(),
             "unanchored": report.unanchored(),
         });
-        return print(&mut out, &json(&answer.to_string()));
+        return print(&mut out, &AuditLine::printable_json(&answer.to_string()));
     }
     print(
         &mut out,
