@@ -9,6 +9,7 @@
 
 mod compressed;
 mod logs;
+mod progress;
 mod verify;
 mod webhook;
 
