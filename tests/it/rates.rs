@@ -219,3 +219,53 @@ async fn tables_and_tenants_are_counted_by_what_the_plan_says() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_unit_is_spent_by_what_fails_later_and_not_by_what_the_guard_refuses() {
+    support::each(async |test| {
+        table_of(test, 1).await;
+        let rule = || RateLimit::named("two").scope(RateScope::Subject).limit(2, HOUR);
+        let db = limited(test, rule()).await;
+        db.schema().await.unwrap();
+        for _ in 0..5 {
+            assert_eq!(db.delete("t").execute().await.unwrap_err().code(), "write.no_condition");
+        }
+        // The database refuses the first, and the second passes.
+        let failed = db.insert("t").columns(["id"]).row([0]).execute().await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Constraint);
+        db.table("t").collect().await.unwrap();
+        assert_eq!(db.table("t").collect().await.unwrap_err().rule(), Some("two"));
+        // Buckets are kept in memory only: a layer that is made anew, as by a restart, begins with full ones.
+        limited(test, rule()).await.table("t").collect().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_layer_counts_what_is_in_flight_and_a_transaction_only_while_a_statement_of_it_runs() {
+    support::each(async |test| {
+        table_of(test, 5_000).await;
+        let rule = || RateLimit::named("one").scope(RateScope::Subject).in_flight(1);
+        let limits = RateLimitLayer::new([rule()]).unwrap();
+        let open = async |limits: &RateLimitLayer| {
+            let db = builder(test).hook(limits.clone()).open_read_only().await.unwrap();
+            let db = db.acting_as(Subject::new("ada"));
+            db.schema().await.unwrap();
+            db
+        };
+        let (one, same_layer, other_layer) =
+            (open(&limits).await, open(&limits).await, open(&RateLimitLayer::new([rule()]).unwrap()).await);
+        let mut rows = one.table("t").stream().await.unwrap();
+        rows.next().await.unwrap().unwrap();
+        assert_eq!(same_layer.table("t").limit(1).collect().await.unwrap_err().code(), "rate.in_flight");
+        other_layer.table("t").limit(1).collect().await.unwrap();
+        while rows.next().await.transpose().unwrap().is_some() {}
+        drop(rows);
+
+        let transaction = one.begin().await.unwrap();
+        transaction.table("t").limit(1).collect().await.unwrap();
+        same_layer.table("t").limit(1).collect().await.unwrap();
+        transaction.rollback().await.unwrap();
+    })
+    .await;
+}

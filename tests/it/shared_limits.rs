@@ -485,3 +485,38 @@ async fn the_script_computes_as_this_process_does_and_a_clock_that_jumps_lets_no
     scripted.ask(start, "held", "debt", charge(1), true).await;
     assert_eq!(scripted.ask(start, "look", "debt", charge(1), true).await, (1_000_000, 2));
 }
+
+#[tokio::test]
+async fn a_lost_store_refuses_nobody_for_refusals_that_were_not_seen_and_forgets_what_is_owed_there() {
+    let Some(mut redis) = Redis::start() else { return };
+    let local = WhenLost::Local { processes: 4 };
+    let rules = [
+        RateLimit::named("probing").context(RateContext::Denied).limit(8, HOUR).shared(local),
+        RateLimit::named("rows").cost(RateCost::ReturnedRows).limit(400, SECOND).burst(40).shared(local),
+    ];
+    let limits = builder(rules).store(store_at(&redis.url()).timeouts(SECOND * 3, MILLI * 1_500)).build().unwrap();
+    let db = Database::builder("sqlite::memory:".parse().unwrap()).hook(limits).open_read_write().await.unwrap();
+    let values = |rows: i64| {
+        let values = portcullis::values(["n"], (0..rows).map(|n| (n,)));
+        db.sql("SELECT 1 AS n").into_frame().select(["n"]).union_all(values)
+    };
+    let few = async || values(1).collect().await;
+    // Ten seconds' worth of rows is owed in the store.
+    values(4_000).collect().await.unwrap();
+    assert_eq!(few().await.unwrap_err().rule(), Some("rows"));
+    redis
+        .killed(async || {
+            let lost = Instant::now();
+            while let Err(error) = few().await {
+                assert_eq!(error.rule(), Some("rows"), "{error:?}");
+                assert!(lost.elapsed() < SECOND * 8, "what is owed in a store that is lost is not known here");
+                tokio::time::sleep(MILLI * 10).await;
+            }
+            // One refusal passes, and what this process has seen counts.
+            db.delete("t").execute().await.unwrap_err();
+            let error = few().await.unwrap_err();
+            assert_eq!(error.rule(), Some("probing"), "{error:?}");
+            assert!(error.retry_after().unwrap() > HOUR / 4, "{error:?}");
+        })
+        .await;
+}

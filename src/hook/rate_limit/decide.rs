@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::bucket::{Buckets, Keys};
 use super::gcra::{Answer, Gcra};
 use super::key::Missing;
-use super::rule::{Measure, RateLimit};
+use super::rule::{Measure, RateContext, RateLimit};
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind, show_name};
 
@@ -331,10 +331,14 @@ impl State {
     }
 }
 
-/// When a bucket of a shared rule is full at the earliest: it was empty when the store was lost.
+/// When a bucket of a shared rule is full at the earliest: it was empty when the store was lost. One of refusals held a unit, or whoever was never
+/// refused would be for as long as that takes to come.
 fn floor(rule: &Rule, lost_at: Option<u64>, rate: Gcra) -> u64 {
     match (rule.shared, lost_at) {
-        (Some(_), Some(lost_at)) => lost_at.saturating_add(rate.tolerance),
+        (Some(_), Some(lost_at)) => {
+            let held = if rule.limit.contexts.contains(&RateContext::Denied) { rate.interval } else { 0 };
+            lost_at.saturating_add(rate.tolerance.saturating_sub(held))
+        }
         _ => 0,
     }
 }

@@ -20,7 +20,8 @@ pub enum WhenLost {
     /// Every statement that the rule counts is refused (`rate.unreachable`).
     Refuse,
     /// Each process counts for itself and allows its part: the rate and the burst divided by `processes`. Its buckets are empty when the store is lost, so
-    /// that what was used up before is not given out again. A burst smaller than `processes` leaves nothing: then every statement is refused.
+    /// that what was used up before is not given out again; those of refusals (`denied`) hold one, since an empty one refuses everything. A burst smaller
+    /// than `processes` leaves nothing: then every statement is refused.
     Local {
         /// How many processes share the rule at most.
         processes: u32,
