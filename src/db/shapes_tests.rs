@@ -124,6 +124,13 @@ fn same_shapes() -> Vec<(&'static str, Chain)> {
                 next.select((items::id, items::name))
             })
         }),
+        chain("a recursion without rings", |v| {
+            let start = items().where_(items::id.eq(v)).select(["id", "name"]);
+            recursive("below", start).max_depth(5).cycle("name").step(|below| {
+                let next = items().where_(items::count.gt(1)).join(below, on(items::count.eq(col("id").of("below"))));
+                next.select((items::id, items::name))
+            })
+        }),
         chain("a union", |v| {
             let other = table(notes::table).where_(notes::id.gt(v)).select("id");
             items().where_(items::id.lt(v)).select("id").union_all(other).order_by("id").limit(4 + v as u64)
@@ -181,8 +188,18 @@ fn different_shapes() -> Vec<(&'static str, Frame, Frame)> {
         ("one row", scalar_of(1), scalar_of(2)),
         ("NULL", items().select(value_of(Some(2))), items().select(value_of(None))),
         ("another type", filtered(id().eq(1)), filtered(id().eq(1.5))),
+        ("digits after the point, and before it", rounded(1), rounded(-1)),
+        ("a path's keys", without_rings("id"), without_rings("name")),
         ("one relation, and two of one name", joined(one.clone(), one), joined(noted(), noted())),
     ]
+}
+
+fn rounded(digits: i8) -> Frame {
+    items().select(items::id.round(digits).as_("x"))
+}
+
+fn without_rings(key: &str) -> Frame {
+    recursive("r", items().select(["id", "name"])).cycle(key).step(|it| it)
 }
 
 fn value_of(value: Option<i64>) -> Expr {

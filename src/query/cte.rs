@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::names::{IntoNames, no_columns};
 use super::{Frame, Origin, Relation, Verb};
 use crate::error::Error;
 use crate::ident::Ident;
@@ -43,6 +44,8 @@ pub(crate) struct Recursion {
     /// Each row once, and no limit of depth.
     pub(crate) distinct: bool,
     pub(crate) max_depth: u32,
+    /// The columns that no path may meet twice with the same values; none, and paths may go in rings.
+    pub(crate) cycle: Vec<Ident>,
     /// Tells this recursion from others of the same name.
     pub(crate) token: Arc<()>,
 }
@@ -54,6 +57,8 @@ pub struct Recursive {
     name: Result<Ident, Error>,
     distinct: bool,
     max_depth: u32,
+    cycle: Vec<Ident>,
+    mistake: Option<Error>,
     location: &'static Location<'static>,
 }
 
@@ -84,7 +89,8 @@ impl std::fmt::Debug for Recursive {
 #[track_caller]
 pub fn recursive(name: &str, anchor: Frame) -> Recursive {
     let name = Ident::new(name);
-    Recursive { anchor, name, distinct: false, max_depth: DEPTH, location: Location::caller() }
+    let location = Location::caller();
+    Recursive { anchor, name, distinct: false, max_depth: DEPTH, cycle: Vec::new(), mistake: None, location }
 }
 
 impl Recursive {
@@ -92,6 +98,39 @@ impl Recursive {
     /// of `UNION ALL`. There is no limit of depth: a step that makes new values without end runs into the statement's timeout.
     pub fn distinct(mut self) -> Recursive {
         self.distinct = true;
+        self
+    }
+
+    /// Ends each path where it would come back to where it was: a row of the step is left out when the row that it comes of, or one that
+    /// that came of, back to the anchor, has the same values in these columns. Unlike under [`distinct`](Recursive::distinct) the rows may have columns
+    /// that change from step to step, such as a length or a total, and a row may be reached on several paths: it is there once for each.
+    ///
+    /// The columns are named as the result's are. They hold whole numbers, text, booleans, dates or UUIDs (`recursive.cycle_type`);
+    /// NULL is the same as NULL. [`max_depth`](Recursive::max_depth) still ends the recursion.
+    ///
+    /// SQL text: what `CYCLE` of the SQL standard follows, written alike on every database: a column with the path's keys, in which no two
+    /// keys look the same, and a condition on it. It is not returned.
+    ///
+    /// ```
+    /// use portcullis::{Dialect, col, lit, on, recursive, table};
+    /// # portcullis::table! { roads { start: i64, end: i64, km: i64 } }
+    /// let from_1 = table(roads::table).where_(roads::start.eq(1)).select((roads::end.as_("place"), "km"));
+    /// let ways = recursive("ways", from_1).cycle("place").step(|ways| {
+    ///     table(roads::table)
+    ///         .join(ways, on(roads::start.eq(col("place"))))
+    ///         .select((roads::end.as_("place"), (col("km").of("ways") + roads::km).as_("km")))
+    /// });
+    /// let query = ways.to_sql_for(Dialect::Postgres)?;
+    /// assert!(query.sql().contains(r#"(NOT ((STRPOS("ways"."path" COLLATE "C", "#));
+    /// assert!(query.sql().ends_with(r#") SELECT "place", "km" FROM "ways" AS "ways_2""#));
+    /// # Ok::<(), portcullis::Error>(())
+    /// ```
+    pub fn cycle(mut self, columns: impl IntoNames) -> Recursive {
+        match columns.into_names() {
+            Ok(names) if names.is_empty() => self.mistake = Some(no_columns("cycle")),
+            Ok(names) => self.cycle = names,
+            Err(error) => self.mistake = Some(error),
+        }
         self
     }
 
@@ -107,15 +146,16 @@ impl Recursive {
     /// `limit`, a set operation or on the side of an outer join that is filled with NULL (`recursive.shape`).
     #[track_caller]
     pub fn step(self, step: impl FnOnce(Frame) -> Frame) -> Frame {
-        let name = match self.name {
-            Ok(name) => name,
-            Err(error) => return self.anchor.then(|anchor| Verb::Invalid(Some(anchor), error)),
+        let name = match (self.name, self.mistake) {
+            (Ok(name), None) => name,
+            (Err(error), _) | (_, Some(error)) => return self.anchor.then(|anchor| Verb::Invalid(Some(anchor), error)),
         };
         let token = Arc::new(());
         let itself = Verb::Itself { name: name.clone(), token: Arc::clone(&token) };
         let origin: Option<Origin> = self.anchor.origin.clone();
         let itself = Frame { relation: Relation::new(itself, self.location), origin };
-        let recursion = Recursion { name, distinct: self.distinct, max_depth: self.max_depth, token };
+        let Recursive { distinct, max_depth, cycle, .. } = self;
+        let recursion = Recursion { name, distinct, max_depth, cycle, token };
         let step = step(itself);
         self.anchor.with_other(step, "recursive", |anchor, step| Verb::Recursive { anchor, step, recursion })
     }

@@ -99,9 +99,11 @@ fn verb<'a>(verb: &'a Verb, walk: &mut Walk<'a>) -> Result<bool, Shapeless> {
             }
         }
         Verb::Recursive { anchor: _, step, recursion } => {
-            let Recursion { name, distinct, max_depth, token } = recursion;
+            let Recursion { name, distinct, max_depth, cycle, token } = recursion;
             walk.tag(116);
             walk.name(name);
+            walk.length(cycle.len());
+            cycle.iter().for_each(|name| walk.name(name));
             walk.part(distinct);
             walk.part(&max_depth.to_le_bytes());
             if walk.met_before([Arc::as_ptr(step).addr(), 0]) {

@@ -11,6 +11,7 @@ mod access;
 mod resolve;
 mod resolve_expr;
 mod resolve_cte;
+mod resolve_cycle;
 mod resolve_lock;
 mod resolve_set;
 mod resolve_subquery;

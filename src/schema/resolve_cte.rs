@@ -26,8 +26,8 @@ pub(super) struct Active {
     scans: Vec<ScanId>,
     /// How many subqueries stood around the step.
     around: usize,
-    /// Its last column counts the steps.
-    counts: bool,
+    /// How many of its last columns are its own: one that holds the path, and one that counts the steps.
+    hidden: usize,
 }
 
 impl Resolver<'_> {
@@ -116,14 +116,15 @@ impl Resolver<'_> {
             }
         };
         let (node, mut scope) = self.scan_cte(cte);
-        if !recursion.distinct {
-            // The last column counts the steps.
-            scope.visible.pop();
-        }
+        scope.visible.truncate(scope.visible.len().saturating_sub(hidden_columns(recursion)));
         Ok((node, scope))
     }
 
     fn recursion(&mut self, anchor: &Arc<Relation>, step: &Arc<Relation>, recursion: &Recursion) -> Result<usize> {
+        if recursion.distinct && !recursion.cycle.is_empty() {
+            let message = "a recursion ends its paths by `cycle`, or leaves out rows that were there by `distinct`; write one of them";
+            return Err(Error::new(ErrorKind::Plan, "recursive.cycle", message));
+        }
         let operation = SetOperation { kind: SetKind::Union, all: !recursion.distinct };
         let active = std::mem::take(&mut self.recursions);
         let anchor = self.relation(anchor);
@@ -131,8 +132,18 @@ impl Resolver<'_> {
         let (anchor_node, mut anchor_scope) = anchor?;
         self.close(&anchor_scope, "`recursive`")?;
         let mut defined = Vec::new();
+        let mut keys = Vec::with_capacity(recursion.cycle.len());
+        for name in &recursion.cycle {
+            keys.push(anchor_scope.position(name)?);
+        }
+        if !keys.is_empty() {
+            let name = own_name("path", &anchor_scope)?;
+            let path = self.path_piece(&anchor_scope, &keys)?;
+            let id = self.define(path, &name, &mut defined);
+            anchor_scope.visible.push(Item { name: name.clone(), relation: None, original: name, id });
+        }
         if !recursion.distinct {
-            let depth = self.depth_name(&anchor_scope)?;
+            let depth = own_name("depth", &anchor_scope)?;
             let zero = self.own_literal(Value::Int(0), SqlType::Int64);
             let id = self.define(zero, &depth, &mut defined);
             anchor_scope.visible.push(Item { name: depth.clone(), relation: None, original: depth, id });
@@ -148,7 +159,7 @@ impl Resolver<'_> {
             cte,
             scans: Vec::new(),
             around: self.outers.len(),
-            counts: !recursion.distinct,
+            hidden: hidden_columns(recursion),
         });
         let resolved = self.relation(step);
         let active = self.recursions.pop().ok_or_else(|| Error::internal("resolve.recursion"))?;
@@ -168,6 +179,8 @@ impl Resolver<'_> {
         if reaches(&step_node, *itself) != Reach::Directly {
             return Err(shape(&recursion.name).at(step.location));
         }
+        let step_node =
+            if keys.is_empty() { step_node } else { self.without_rings(step_node, &mut step_scope, *itself, &keys)? };
         let step_node = if recursion.distinct {
             step_node
         } else {
@@ -244,18 +257,6 @@ impl Resolver<'_> {
         Ok(extend(step, defined))
     }
 
-    fn depth_name(&self, scope: &Scope) -> Result<Ident> {
-        let mut name = Ident::fixed("depth")?;
-        let mut number = 1;
-        let taken =
-            |name: &Ident| scope.visible.iter().any(|item| item.name.as_str().eq_ignore_ascii_case(name.as_str()));
-        while taken(&name) {
-            number += 1;
-            name = Ident::new(format!("depth_{number}"))?;
-        }
-        Ok(name)
-    }
-
     /// The frame that a step was given.
     pub(super) fn itself(&mut self, name: &Ident, token: &Arc<()>) -> Result<(Node, Scope)> {
         let place = self.recursions.iter().rposition(|active| Arc::ptr_eq(&active.token, token));
@@ -270,17 +271,32 @@ impl Resolver<'_> {
         if !last || active.around != self.outers.len() {
             return Err(shape(name));
         }
-        let (cte, counts) = (active.cte, active.counts);
+        let (cte, hidden) = (active.cte, active.hidden);
         let (node, mut scope) = self.scan_cte(cte);
         let scan = self.scans.len() - 1;
         if let Some(active) = self.recursions.get_mut(place) {
             active.scans.push(scan);
         }
-        if counts {
-            scope.visible.pop();
-        }
+        scope.visible.truncate(scope.visible.len().saturating_sub(hidden));
         Ok((node, scope))
     }
+}
+
+/// How many columns a recursion has beside the anchor's.
+fn hidden_columns(recursion: &Recursion) -> usize {
+    usize::from(!recursion.distinct) + usize::from(!recursion.cycle.is_empty())
+}
+
+/// `wanted`, or with a number where a column is called so.
+fn own_name(wanted: &'static str, scope: &Scope) -> Result<Ident> {
+    let mut name = Ident::fixed(wanted)?;
+    let mut number = 1;
+    let taken = |name: &Ident| scope.visible.iter().any(|item| item.name.as_str().eq_ignore_ascii_case(name.as_str()));
+    while taken(&name) {
+        number += 1;
+        name = Ident::new(format!("{wanted}_{number}"))?;
+    }
+    Ok(name)
 }
 
 /// In what type a recursion holds the values of an anchor of type `found`.

@@ -419,7 +419,7 @@ impl Resolver<'_> {
         Ok((list, if unknown { None } else { sql_type }))
     }
 
-    fn cast(&mut self, operand: Rx, to: SqlType) -> Result<Rx> {
+    pub(super) fn cast(&mut self, operand: Rx, to: SqlType) -> Result<Rx> {
         if operand.sql_type().is_none() {
             self.need_types(&[&operand], "`cast`")?;
         }

@@ -1,7 +1,8 @@
 //! Set operations, common table expressions and subqueries.
 
 use portcullis::{
-    Database, ErrorKind, ReadOnly, all, avg, col, count, exists, max, not_exists, on, outer, recursive, scalar, sum,
+    Database, ErrorKind, ReadOnly, SqlType, all, avg, col, count, exists, max, not_exists, on, outer, recursive,
+    scalar, sum,
 };
 
 use crate::support::{self, TestDatabase, check};
@@ -180,6 +181,20 @@ async fn tables_and_columns_are_reported_wherever_they_are_read() {
             [
                 r#"customers out ["name"] where ["id"] join [] group []"#,
                 r#"orders out ["customer_id"] where ["id", "customer_id"] join [] group []"#
+            ]
+        );
+        // The columns that end a path are looked at as a condition's are.
+        let anchor = db.table("customers").where_(col("active")).select(("id", "name"));
+        let on_id = |it: &str| on(col("customer_id").eq(col("id").of(it)));
+        let on_path = recursive("on", anchor).cycle("name").step(|it| {
+            db.table("orders").join(it, on_id("on")).select((col("customer_id").cast(SqlType::Int64).as_("id"), "name"))
+        });
+        on_path.select("id").collect().await.unwrap();
+        assert_eq!(
+            taken(),
+            [
+                r#"customers out ["id", "name"] where ["active", "name"] join ["id"] group []"#,
+                r#"orders out ["customer_id"] where [] join ["customer_id"] group []"#
             ]
         );
         db.table("one").union(db.table("two")).collect().await.unwrap();

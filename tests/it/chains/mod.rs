@@ -1,6 +1,7 @@
 //! What a chain means: the same rows on every database.
 
 mod ctes;
+mod cycles;
 mod deduplicating;
 mod exploding;
 mod aggregates;
