@@ -33,14 +33,20 @@ pub(crate) struct Capabilities {
     pub(crate) nested_correlation: bool,
     /// LATERAL.
     pub(crate) lateral: bool,
+    /// NOT EXISTS is planned as a join; otherwise it is asked for each row.
+    pub(crate) joins_what_is_not: bool,
     /// A subquery of an update or a delete may read the table that is written.
     pub(crate) reads_target: bool,
     /// GROUP BY GROUPING SETS.
     pub(crate) grouping_sets: bool,
     /// A subquery may stand beside the aggregates and windows of a block, and be asked about their results.
     pub(crate) subqueries_see_results: bool,
+    /// Windows may look at rows of a derived table that a subquery of the same block chooses.
+    pub(crate) windows_over_asked_rows: bool,
     /// A window whose sort keys are all constants must not look so: the other windows of the block would lose their own order.
     pub(crate) loses_constant_orders: bool,
+    /// A window whose keys are the first ones of two others must not look so: one of those would be computed in the order of the other.
+    pub(crate) mixes_orders_that_begin_alike: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -64,10 +70,13 @@ impl Capabilities {
                 parenthesized_members: true,
                 nested_correlation: true,
                 lateral: true,
+                joins_what_is_not: true,
                 reads_target: true,
                 grouping_sets: true,
                 subqueries_see_results: true,
+                windows_over_asked_rows: true,
                 loses_constant_orders: false,
+                mixes_orders_that_begin_alike: false,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -77,8 +86,11 @@ impl Capabilities {
                 binary_collation: Some("utf8mb4_nopad_bin"),
                 nested_correlation: false,
                 lateral: false,
+                // SQL: seen on 10.11: no rows, where a column of the derived table decides too and is not selected.
+                windows_over_asked_rows: false,
                 // SQL: seen on 10.11.
                 loses_constant_orders: true,
+                mixes_orders_that_begin_alike: true,
                 ..MYSQL_FAMILY
             },
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
@@ -97,10 +109,13 @@ impl Capabilities {
                 parenthesized_members: false,
                 nested_correlation: true,
                 lateral: false,
+                joins_what_is_not: false,
                 reads_target: true,
                 grouping_sets: false,
                 subqueries_see_results: true,
+                windows_over_asked_rows: true,
                 loses_constant_orders: false,
+                mixes_orders_that_begin_alike: false,
                 double: "REAL",
             },
         }
@@ -122,11 +137,14 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     parenthesized_members: true,
     nested_correlation: true,
     lateral: true,
+    joins_what_is_not: true,
     reads_target: false,
     grouping_sets: false,
     // SQL: MariaDB 10.11 finds no group for `MAX(..) IN (SELECT ..)` and, run again, no row for a window's, and refuses some
     // subqueries beside a window when they are run again.
     subqueries_see_results: false,
+    windows_over_asked_rows: true,
     loses_constant_orders: false,
+    mixes_orders_that_begin_alike: false,
     double: "DOUBLE",
 };

@@ -56,6 +56,8 @@ struct Key {
     target: Rx,
     relation: Rx,
     equal: Rx,
+    /// The target's side stands on the left, whose collation is SQLite's, or has none.
+    leads: bool,
 }
 
 impl<'w> Matched<'w> {
@@ -84,7 +86,9 @@ impl<'w> Matched<'w> {
         let (target, relation) = if self.is_own(one) { (one, other) } else { (other, one) };
         let sides = self.is_own(target) && self.names_target(target) && !self.names_target(relation);
         let compared = sides && !has_subquery(target) && !has_subquery(relation) && groups_as_it_compares(one, other);
-        compared.then(|| Key { target: target.clone(), relation: relation.clone(), equal: condition.clone() })
+        let leads = self.is_own(one) || target.sql_type() != Some(SqlType::Text);
+        let (target, relation, equal) = (target.clone(), relation.clone(), condition.clone());
+        compared.then_some(Key { target, relation, equal, leads })
     }
 
     /// True for what is about the target's row and nothing else.
@@ -247,7 +251,8 @@ impl<'w> Matched<'w> {
 
     /// Whether a row has a match, and meets the conditions that are its own.
     fn has_match(mut self) -> Result<Rx> {
-        let found = if self.dialect == Dialect::Sqlite && self.others.is_empty() && !self.keys.is_empty() {
+        let listed = self.others.is_empty() && !self.keys.is_empty() && self.keys.iter().all(|key| key.leads);
+        let found = if self.dialect == Dialect::Sqlite && listed {
             self.is_among()?
         } else {
             let outer = self.target_columns(self.keys.iter().map(|key| &key.equal).chain(&self.others));
@@ -276,14 +281,7 @@ impl<'w> Matched<'w> {
         let root = extend(self.root.clone(), defined);
         let of = Asked::Plan(self.facts.subplans.len());
         self.facts.subplans.push(SubplanInfo { root, columns, outer: Vec::new() });
-        let mut targets: Vec<Rx> = self.keys.iter().map(|key| key.target.clone()).collect();
-        let operand = match (targets.pop(), targets.is_empty()) {
-            (Some(only), true) => only,
-            (last, _) => {
-                targets.extend(last);
-                Rx::new(RxKind::Row(targets), None, true)
-            }
-        };
+        let operand = Rx::row(self.keys.iter().map(|key| key.target.clone()).collect());
         let kind = RxKind::Subquery { kind: SubqueryKind::In, operand: Some(operand), of, negated: false };
         Ok(Rx::new(kind, Some(SqlType::Bool), true))
     }

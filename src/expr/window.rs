@@ -266,6 +266,11 @@ impl<E> OverCall<E> {
         }
     }
 
+    /// What its rows are sorted by: the keys of PARTITION BY, then those of ORDER BY.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &E> {
+        self.partition.iter().chain(self.order.iter().map(|key| &key.expr))
+    }
+
     pub(crate) fn operands(&self) -> &[E] {
         match &self.function {
             Windowed::Aggregate(call) => &call.operands,

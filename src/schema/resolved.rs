@@ -483,6 +483,17 @@ impl Rx {
         self
     }
 
+    /// Values side by side; one alone is itself.
+    pub(crate) fn row(mut values: Vec<Rx>) -> Rx {
+        match (values.pop(), values.is_empty()) {
+            (Some(only), true) => only,
+            (last, _) => {
+                values.extend(last);
+                Rx::new(RxKind::Row(values), None, true)
+            }
+        }
+    }
+
     /// `text` compared by code point from here on.
     pub(crate) fn exact_text(text: Rx) -> Rx {
         let (nullable, size, windowed) = (text.nullable(), text.0.size.saturating_add(1), text.0.windowed);

@@ -1,9 +1,10 @@
 //! Columns through blocks: what a column is in terms of a block's sources, and what an inner block must return.
 
-use super::{Block, Folder, Projection, SourceKind};
+use super::{Block, Folder, Projection, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::expr::SubqueryKind;
 use crate::ident::Ident;
+use crate::query::TableName;
 use crate::schema::{Asked, ColumnId, ColumnInfo, Rx, RxKind, ScanId, map_operands};
 use crate::types::SqlType;
 
@@ -189,6 +190,24 @@ impl Folder<'_> {
         };
         let Projection::Columns(columns) = &block.projection else { return Err(missing()) };
         columns.iter().find(|(_, id, _)| *id == column).map(|(name, ..)| name.clone()).ok_or_else(missing)
+    }
+
+    /// The table that a block gives as it is, of which it leaves columns out at most.
+    pub(in crate::compile) fn as_table<'b>(&'b self, block: &'b Block) -> Result<Option<&'b TableName>> {
+        let [place] = block.sources.as_slice() else { return Ok(None) };
+        let Some(Source { kind: SourceKind::Table(table), .. }) = self.sources.get(*place) else { return Ok(None) };
+        let Projection::Columns(columns) = &block.projection else { return Ok(None) };
+        let cut = block.limited() || block.distinct.is_some() || block.group.is_some() || block.numbered.is_some();
+        if cut || !block.filter.is_empty() || block.settled.is_some() {
+            return Ok(None);
+        }
+        for (name, _, rx) in columns {
+            match rx.kind() {
+                RxKind::Source { source, column } if self.column_name(*source, *column)? == *name => {}
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(table))
     }
 
     /// True when a column stands in it whose collation is not one by code point, as far as is known.

@@ -1,10 +1,10 @@
 //! Joins: which of them share a block, and what the databases that lack one get instead.
 
-use super::{Block, Folder, Join, SourceKind, Subquery};
+use super::{Block, Folder, Join, SourceKind, Subquery, parts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Comparison, SubqueryKind};
 use crate::query::{JoinKind, SetKind, SetOperation};
-use crate::schema::{Asked, Node, NodeKind, Rx, RxKind, ScanId};
+use crate::schema::{Asked, ColumnId, Node, NodeKind, Rx, RxKind, ScanId};
 use crate::types::{Family, SqlType};
 
 impl Folder<'_> {
@@ -176,6 +176,14 @@ impl Folder<'_> {
             inner = self.wrap(inner)?;
             inner.order.clear();
         }
+        if negated
+            && !self.caps.joins_what_is_not
+            && let Some(on) = on
+            && let Some(keys) = self.keys(left, on)
+        {
+            outer.filter.push(self.not_among(&outer, inner, &keys)?);
+            return Ok(outer);
+        }
         if let Some(on) = on {
             let on = self.rewrite_in(&[&inner, &outer], on)?;
             match on.kind() {
@@ -188,6 +196,49 @@ impl Folder<'_> {
         let exists = RxKind::Subquery { kind: SubqueryKind::Exists, operand: None, of, negated };
         outer.filter.push(Rx::new(exists, Some(SqlType::Bool), false));
         Ok(outer)
+    }
+}
+
+impl Folder<'_> {
+    /// The left side of each equality, and the column that it is compared with on the right; `None` for any other condition.
+    fn keys(&self, left: &Node, on: &Rx) -> Option<Vec<(Rx, ColumnId)>> {
+        let mut ours = Vec::new();
+        scans_of(left, &mut ours);
+        let mut keys = Vec::new();
+        for condition in parts(on) {
+            let RxKind::Compare(Comparison::Equal, one, other) = condition.kind() else { return None };
+            let straight = self.side(one, &ours) == Some(true);
+            let (own, other) = if straight { (one, other) } else { (other, one) };
+            let RxKind::Column(id) = other.kind() else { return None };
+            // SQL: SQLite compares by the collation of what is on the left, where it has one.
+            if !straight && own.sql_type() == Some(SqlType::Text) {
+                return None;
+            }
+            if self.side(own, &ours) != Some(true) || self.side(other, &ours) != Some(false) {
+                return None;
+            }
+            keys.push((own.clone(), *id));
+        }
+        Some(keys)
+    }
+
+    /// `NOT COALESCE((left keys) IN (SELECT right keys …), FALSE)`: that no row is equal in all, which NULL is to none.
+    fn not_among(&mut self, outer: &Block, inner: Block, keys: &[(Rx, ColumnId)]) -> Result<Rx> {
+        let mut columns = Vec::with_capacity(keys.len());
+        let mut row = Vec::with_capacity(keys.len());
+        for (own, id) in keys {
+            let info = self.facts.columns.get(*id).ok_or_else(|| Error::internal("fold.key"))?;
+            columns.push((info.name.clone(), *id));
+            row.push(self.rewrite(outer, own)?);
+        }
+        let block = self.projected(inner, &columns)?;
+        self.subqueries.push(Subquery { block, one_row: false });
+        let of = Asked::Block(self.subqueries.len() - 1);
+        let operand = Some(Rx::row(row));
+        let among = RxKind::Subquery { kind: SubqueryKind::In, operand, of, negated: false };
+        let among = Rx::new(among, Some(SqlType::Bool), true);
+        let known = RxKind::Coalesce(vec![among, Rx::new(RxKind::False, Some(SqlType::Bool), false)]);
+        Ok(Rx::new(RxKind::Not(Rx::new(known, Some(SqlType::Bool), false)), Some(SqlType::Bool), false))
     }
 }
 

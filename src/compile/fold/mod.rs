@@ -195,6 +195,13 @@ impl Block {
         }
     }
 
+    /// The keys of its windows, those of PARTITION BY first.
+    pub(super) fn window_keys(&self) -> Vec<Vec<Rx>> {
+        let mut found = Vec::new();
+        self.each_expr(&mut |rx| note_window_keys(rx, &mut found));
+        found
+    }
+
     pub(super) fn has_subquery(&self) -> bool {
         let mut found = false;
         self.each_expr(&mut |rx| found = found || has_subquery(rx));
@@ -365,8 +372,7 @@ impl<'a> Folder<'a> {
                         && block.group.is_some()
                         && !has_aggregate(part)
                         && !has_subquery(part)
-                        && !is_random(part)
-                        && self.reads_computed_key(part);
+                        && !is_random(part);
                     let list = if block.group.is_some() && !of_keys { &mut block.having } else { &mut block.filter };
                     list.push(part.clone());
                 }
@@ -381,7 +387,11 @@ impl<'a> Folder<'a> {
                     // SQL: SQLite hands a condition on such a window down as a HAVING, and refuses that without a GROUP BY.
                     || block.one_group()
                     || (!self.caps.subqueries_see_results && block.env.iter().any(|(_, rx)| has_subquery(rx)));
-                let windows = cut && defined.iter().any(|(_, rx)| rx.windowed());
+                let looks = defined.iter().any(|(_, rx)| rx.windowed());
+                if looks && !self.caps.windows_over_asked_rows && self.asks_of_derived(&block) {
+                    block = self.wrap_stored(block)?;
+                }
+                let windows = cut && looks;
                 let again = defined.iter().any(|(_, rx)| self.repeats_window(&block, rx));
                 if windows || again || defined.iter().any(|(_, rx)| self.must_see_columns(&block, rx)) {
                     block = self.wrap(block)?;
@@ -595,6 +605,28 @@ impl<'a> Folder<'a> {
         Ok(outer)
     }
 
+    /// The same, so that the database stores it.
+    ///
+    /// SQL: a derived table with a LIMIT is not made one with the SELECT around it.
+    fn wrap_stored(&mut self, block: Block) -> Result<Block> {
+        let limited = block.limited();
+        let outer = self.wrap(block)?;
+        if let Some(place) = outer.sources.first()
+            && let Some(Source { kind: SourceKind::Block(inner), .. }) = self.sources.get_mut(*place)
+            && !limited
+        {
+            inner.limit = Some(RowCount::own(i64::MAX as u64));
+        }
+        Ok(outer)
+    }
+
+    /// A subquery chooses the block's rows, which are those of a derived table.
+    fn asks_of_derived(&self, block: &Block) -> bool {
+        let derived =
+            |place: &usize| self.sources.get(*place).is_some_and(|source| !matches!(source.kind, SourceKind::Table(_)));
+        block.filter.iter().any(has_subquery) && block.sources.iter().any(derived)
+    }
+
     fn aggregate(&mut self, input: &Node, keys: &[ColumnId], aggregates: &[(ColumnId, Rx)]) -> Result<Block> {
         let block = self.fold(input)?;
         self.aggregate_over(block, keys, aggregates)
@@ -763,6 +795,16 @@ pub(in crate::compile) fn is_constant(rx: &Rx) -> bool {
             constant
         }
     }
+}
+
+fn note_window_keys(rx: &Rx, found: &mut Vec<Vec<Rx>>) {
+    if !rx.windowed() {
+        return;
+    }
+    if let RxKind::Over(call) = rx.kind() {
+        found.push(call.keys().cloned().collect());
+    }
+    crate::schema::each_operand(rx.kind(), &mut |operand| note_window_keys(operand, found));
 }
 
 /// The conditions that a condition is made of by AND.

@@ -77,6 +77,8 @@ pub(super) struct Lowering<'a> {
     weights: Vec<usize>,
     /// The text holds a window.
     windows: bool,
+    /// The keys of the windows of the block at hand, where the database mixes some up.
+    window_keys: Vec<Vec<Rx>>,
     /// The text holds a subquery within an expression.
     subqueries: bool,
 }
@@ -99,6 +101,7 @@ impl<'a> Lowering<'a> {
             asked: false,
             named: false,
             windows: false,
+            window_keys: Vec::new(),
             subqueries: false,
             incoming: None,
             with_inside: false,
@@ -172,6 +175,16 @@ impl<'a> Lowering<'a> {
 
     /// The block as a SELECT with a FROM, also where it does nothing but read a set operation.
     fn select_from(&mut self, block: &Block) -> Result<SelectStatement> {
+        if !self.caps.mixes_orders_that_begin_alike {
+            return self.select_block(block);
+        }
+        let around = std::mem::replace(&mut self.window_keys, block.window_keys());
+        let statement = self.select_block(block);
+        self.window_keys = around;
+        statement
+    }
+
+    fn select_block(&mut self, block: &Block) -> Result<SelectStatement> {
         let asks = !self.folder.subqueries.is_empty() && block.has_subquery();
         // Below a subquery's own block a name could still mean a column around it, where not all names are known.
         let asked = std::mem::take(&mut self.asked) || (self.nested > 0 && self.folder.sees_around());
@@ -292,7 +305,10 @@ impl<'a> Lowering<'a> {
                 let mark = self.fragment(parenthesized(statement));
                 Alias::new(mark).into_table_ref().alias(iden(alias))
             }
-            SourceKind::Block(block) => TableRef::SubQuery(Box::new(self.select(block)?), iden(alias)),
+            SourceKind::Block(block) => match self.folder.as_table(block)? {
+                Some(table) => table_ref(table).alias(iden(alias)),
+                None => TableRef::SubQuery(Box::new(self.select(block)?), iden(alias)),
+            },
             SourceKind::Set { arms, operations } => {
                 TableRef::SubQuery(Box::new(self.set(arms, operations)?), iden(alias))
             }

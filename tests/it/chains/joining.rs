@@ -270,10 +270,14 @@ async fn semi_and_anti_joins_return_each_left_row_at_most_once() {
             r#"SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "t"."id" ASC"#,
         ]).await;
     tables.case(|from| from.t().anti_join(from.u(), of_u()).select("id").order_by("id"), &["2", "4", "5"], &[
-            r#"SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "t"."id" ASC"#,
+            r#"SELECT "t"."id" FROM "t" WHERE NOT COALESCE("t"."id" IN (SELECT "u"."t_id" FROM "u"), FALSE) ORDER BY "t"."id" ASC"#,
+            r#"PostgreSQL: SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "t"."id" ASC"#,
+            r#"MariaDB: SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "t"."id" ASC"#,
         ]).await;
     tables.case(|from| from.u().anti_join(from.t(), of_t()).select("id").order_by("id"), &["4", "5"], &[
-            r#"SELECT "u"."id" FROM "u" WHERE NOT EXISTS(SELECT NULL FROM "t" WHERE "u"."t_id" = "t"."id") ORDER BY "u"."id" ASC"#,
+            r#"SELECT "u"."id" FROM "u" WHERE NOT COALESCE("u"."t_id" IN (SELECT "t"."id" FROM "t"), FALSE) ORDER BY "u"."id" ASC"#,
+            r#"PostgreSQL: SELECT "u"."id" FROM "u" WHERE NOT EXISTS(SELECT NULL FROM "t" WHERE "u"."t_id" = "t"."id") ORDER BY "u"."id" ASC"#,
+            r#"MariaDB: SELECT "u"."id" FROM "u" WHERE NOT EXISTS(SELECT NULL FROM "t" WHERE "u"."t_id" = "t"."id") ORDER BY "u"."id" ASC"#,
         ]).await;
     tables.case(|from| from.t().semi_join(from.u().where_(col("x").gt(100)), of_u()).where_(col("v").lt(30)).select("id"), &["1"], &[
             r#"SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE "u"."x" > ?1 AND "t"."id" = "u"."t_id") AND "t"."v" < ?2"#,
@@ -283,13 +287,17 @@ async fn semi_and_anti_joins_return_each_left_row_at_most_once() {
             r#"SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM (SELECT "t_id" FROM "u" GROUP BY "t_id" HAVING COUNT(*) > ?1) AS "t_2" WHERE "t"."id" = "t_2"."t_id")"#,
         ]).await;
     tables.case(|from| from.t().anti_join(from.u().order_by(col("id").desc()).limit(3), of_u()).select("id").order_by("id"), &["1", "2", "4", "5"], &[
-            r#"SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM (SELECT "id", "t_id" FROM "u" ORDER BY "id" DESC LIMIT ?1) AS "t_2" WHERE "t"."id" = "t_2"."t_id") ORDER BY "t"."id" ASC"#,
+            r#"SELECT "t"."id" FROM "t" WHERE NOT COALESCE("t"."id" IN (SELECT "t_2"."t_id" FROM (SELECT "id", "t_id" FROM "u" ORDER BY "id" DESC LIMIT ?1) AS "t_2"), FALSE) ORDER BY "t"."id" ASC"#,
+            r#"PostgreSQL: SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM (SELECT "id", "t_id" FROM "u" ORDER BY "id" DESC LIMIT ?1) AS "t_2" WHERE "t"."id" = "t_2"."t_id") ORDER BY "t"."id" ASC"#,
+            r#"MariaDB: SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM (SELECT "id", "t_id" FROM "u" ORDER BY "id" DESC LIMIT ?1) AS "t_2" WHERE "t"."id" = "t_2"."t_id") ORDER BY "t"."id" ASC"#,
         ]).await;
     tables.case(|from| from.t().order_by("id").limit(2).semi_join(from.u(), of_u()).select("id"), &["1"], &[
             r#"SELECT "t_2"."id" FROM (SELECT "id" FROM "t" ORDER BY "id" ASC LIMIT ?1) AS "t_2" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t_2"."id" = "u"."t_id") ORDER BY "t_2"."id" ASC"#,
         ]).await;
     tables.case(|from| from.t().group_by("g").agg(sum(col("v")).as_("s")).anti_join(from.p(), on(col("g").eq(col("id")))), &[], &[
-            r#"SELECT "t_2"."g", "t_2"."s" FROM (SELECT "g", SUM("v") AS "s" FROM "t" GROUP BY "g") AS "t_2" WHERE NOT EXISTS(SELECT NULL FROM "p" WHERE "t_2"."g" = "p"."id")"#,
+            r#"SELECT "t_2"."g", "t_2"."s" FROM (SELECT "g", SUM("v") AS "s" FROM "t" GROUP BY "g") AS "t_2" WHERE NOT COALESCE("t_2"."g" IN (SELECT "p"."id" FROM "p"), FALSE)"#,
+            r#"PostgreSQL: SELECT "t_2"."g", "t_2"."s" FROM (SELECT "g", SUM("v") AS "s" FROM "t" GROUP BY "g") AS "t_2" WHERE NOT EXISTS(SELECT NULL FROM "p" WHERE "t_2"."g" = "p"."id")"#,
+            r#"MariaDB: SELECT "t_2"."g", "t_2"."s" FROM (SELECT "g", SUM("v") AS "s" FROM "t" GROUP BY "g") AS "t_2" WHERE NOT EXISTS(SELECT NULL FROM "p" WHERE "t_2"."g" = "p"."id")"#,
         ]).await;
     tables.case(|from| from.t().group_by("g").agg(sum(col("v")).as_("s")).semi_join(from.p(), on(col("g").eq(col("u_id")))).order_by("g"), &["1|30", "3|10"], &[
             r#"SELECT "t_2"."g", "t_2"."s" FROM (SELECT "g", SUM("v") AS "s" FROM "t" GROUP BY "g") AS "t_2" WHERE EXISTS(SELECT NULL FROM "p" WHERE "t_2"."g" = "p"."u_id") ORDER BY "t_2"."g" ASC"#,
@@ -302,7 +310,9 @@ async fn semi_and_anti_joins_return_each_left_row_at_most_once() {
             r#"SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE EXISTS(SELECT NULL FROM "p" WHERE "u"."id" = "p"."u_id") AND "t"."id" = "u"."t_id") ORDER BY "t"."id" ASC"#,
         ]).await;
     tables.case(|from| from.t().semi_join(from.u(), of_u()).anti_join(from.p(), on(col("id").of("t").eq(col("u_id")))).select("id"), &[], &[
-            r#"SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") AND (NOT EXISTS(SELECT NULL FROM "p" WHERE "t"."id" = "p"."u_id"))"#,
+            r#"SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") AND (NOT COALESCE("t"."id" IN (SELECT "p"."u_id" FROM "p"), FALSE))"#,
+            r#"PostgreSQL: SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") AND (NOT EXISTS(SELECT NULL FROM "p" WHERE "t"."id" = "p"."u_id"))"#,
+            r#"MariaDB: SELECT "t"."id" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") AND (NOT EXISTS(SELECT NULL FROM "p" WHERE "t"."id" = "p"."u_id"))"#,
         ]).await;
     tables.case(|from| from.p().right_join(from.t().semi_join(from.u(), of_u()), on(col("id").of("t").eq(col("u_id")))).select((col("id").of("t"), "y")).order_by("y"), &["1|7", "3|8", "3|9"], &[
             r#"SELECT "t"."id", "p"."y" FROM "p" RIGHT JOIN "t" ON "t"."id" = "p"."u_id" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "p"."y" ASC NULLS LAST"#,
@@ -323,6 +333,8 @@ async fn semi_and_anti_joins_return_each_left_row_at_most_once() {
             r#"SELECT SUM("t"."v") AS "sum_v" FROM "t" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id")"#,
         ]).await;
     tables.case(|from| from.t().anti_join(from.u(), of_u()).order_by(col("id").desc()).limit(1).select("id"), &["5"], &[
-            r#"SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "t"."id" DESC LIMIT ?1"#,
+            r#"SELECT "t"."id" FROM "t" WHERE NOT COALESCE("t"."id" IN (SELECT "u"."t_id" FROM "u"), FALSE) ORDER BY "t"."id" DESC LIMIT ?1"#,
+            r#"PostgreSQL: SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "t"."id" DESC LIMIT ?1"#,
+            r#"MariaDB: SELECT "t"."id" FROM "t" WHERE NOT EXISTS(SELECT NULL FROM "u" WHERE "t"."id" = "u"."t_id") ORDER BY "t"."id" DESC LIMIT ?1"#,
         ]).await;
 }

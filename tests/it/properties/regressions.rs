@@ -429,3 +429,30 @@ async fn rows_that_a_window_leaves_equal_are_sorted_by_the_value_that_is_returne
         check(vec![zeros, lag, Step::WithColumn("v".to_owned(), more)], &["-f", "z", "v", "w"]).await;
     }
 }
+
+#[tokio::test]
+async fn windows_whose_keys_begin_alike_keep_their_own_orders() {
+    let window = |name: &str, function, of: Option<&str>, partition: Option<&str>, order: &[&str]| {
+        let (of, partition) = (of.map(str::to_owned), partition.map(str::to_owned));
+        Step::Window(name.to_owned(), function, of, partition, keys(order))
+    };
+    let steps = vec![
+        window("z", "sum", Some("b"), None, &[]),
+        window("v", "rank", None, Some("a"), &["-s"]),
+        window("w", "rank", None, None, &["-b"]),
+    ];
+    check(steps.clone(), &["a", "b", "s", "w"]).await;
+    check(steps.into_iter().rev().collect(), &["a", "b", "s", "w"]).await;
+}
+#[tokio::test]
+async fn a_window_looks_at_rows_of_a_derived_table_that_a_subquery_chooses() {
+    let more = Step::WithColumn("b".to_owned(), Tree::Arithmetic('+', Box::new(column("b")), Box::new(whole(1))));
+    let unused = Step::Window("w".to_owned(), "min", Some("s".to_owned()), Some("f".to_owned()), keys(&["id"]));
+    let chosen = Step::In("a".to_owned(), true, false, 2);
+    let not = Tree::Compare("=", Box::new(Tree::Literal(V::Bool(false))), Box::new(column("f")));
+    let rows = Step::SelectWhere(names(&["s", "b", "a"]), not);
+    let lag = Step::Window("v".to_owned(), "lag", Some("a".to_owned()), None, keys(&["-s", "b", "-a"]));
+    let steps = vec![more, unused, chosen, rows, lag];
+    check(steps.clone(), &["s", "b", "a"]).await;
+    check(steps.into_iter().skip(1).collect(), &["s", "b", "a"]).await;
+}
