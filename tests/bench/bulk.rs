@@ -1,8 +1,10 @@
-//! Writing 100,000 rows of six columns into an empty table: one call, one transaction, through the full guard.
+//! Writing 100,000 rows of six columns into an empty table, and changing 10,000 of them by their keys: one call, one transaction, through the full
+//! guard.
 
 use std::time::Instant;
 
 use portcullis::{AuditLayer, Database, RateLimit, RateLimitLayer, RateScope, ReadWrite, Subject, TraceLayer};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, QueryBuilder};
 use tokio::runtime::Handle;
@@ -10,9 +12,11 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
 
 use crate::measure::{Contender, print_throughput, rounds};
-use crate::support::{READ_WRITE_ROLE, Tls, postgres_with};
+use crate::support::{READ_WRITE_ROLE, Tls, mariadb_with, postgres_with};
 
 const ROWS: i64 = 100_000;
+/// How many of them are changed by their keys.
+const CHANGED: i64 = 10_000;
 const COLUMNS: [&str; 6] = ["id", "name", "count", "price", "open", "day"];
 
 /// The date is a number of days, which every contender sends as an integer.
@@ -65,8 +69,115 @@ const POSTGRES: &str = "CREATE TABLE items (id bigint PRIMARY KEY, name text NOT
     price double precision NOT NULL, open boolean NOT NULL, day bigint NOT NULL)";
 const SQLITE: &str = "CREATE TABLE items (id integer PRIMARY KEY, name text NOT NULL, count bigint NOT NULL, \
     price double NOT NULL, open boolean NOT NULL, day bigint NOT NULL)";
+const MARIADB: &str = "CREATE TABLE items (id bigint PRIMARY KEY, name text NOT NULL, count bigint NOT NULL, \
+    price double NOT NULL, open boolean NOT NULL, day bigint NOT NULL)";
 const BEST: &str = "sqlx, binary COPY";
+const BEST_ON_MARIADB: &str = "sqlx, VALUES of 1,000";
+const ONE_BY_ONE: &str = "one by one, prepared";
 const BEST_ON_SQLITE: &str = "rusqlite, prepared";
+
+/// Nanoseconds a row of `work`, which changes some.
+fn change(work: impl Future<Output = u64>) -> f64 {
+    tokio::task::block_in_place(|| {
+        Handle::current().block_on(async {
+            let started = Instant::now();
+            assert_eq!(work.await, CHANGED as u64);
+            started.elapsed().as_nanos() as f64 / CHANGED as f64
+        })
+    })
+}
+
+/// Every tenth row, with another count in each turn.
+fn changes(turn: i64) -> impl Iterator<Item = (i64, i64)> {
+    (0..CHANGED).map(move |place| (place * 10, place + turn))
+}
+
+fn by_keys<'a>(name: &str, db: &'a Database<ReadWrite>) -> Contender<'a> {
+    let mut turn = 0;
+    Contender::new(name, move || {
+        turn += 1;
+        let update = db.update("items").by_keys("id").columns(["id", "count"]).rows(changes(turn));
+        change(async { update.execute().await.expect("rows") })
+    })
+}
+
+pub async fn on_mariadb() {
+    let Some(server) = mariadb_with(Tls::Off) else { return println!("\nno MariaDB on this machine") };
+    let name = server.create_database().await;
+    server.execute(&name, &[MARIADB]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = guarded(&server.dsn(READ_WRITE_ROLE, &name), folder.path()).await;
+    let options = MySqlConnectOptions::new()
+        .host("localhost")
+        .port(server.port)
+        .username(READ_WRITE_ROLE)
+        .password(server.password(READ_WRITE_ROLE))
+        .database(&name)
+        .ssl_mode(sqlx::mysql::MySqlSslMode::Disabled)
+        .disable_statement_logging();
+    let connection = || async { tokio::sync::Mutex::new(options.connect().await.expect("a connection")) };
+    let (values, rows) = (connection().await, connection().await);
+    let items = items();
+    let mut contenders = vec![
+        ours("portcullis, full guard", &db, &items),
+        Contender::new(BEST_ON_MARIADB, || {
+            let empty = async { drop(values.lock().await.execute("DELETE FROM items").await.expect("an empty table")) };
+            turn(empty, async { mariadb_values(&mut *values.lock().await, &items).await })
+        }),
+        Contender::new(ONE_BY_ONE, || {
+            let empty = async { drop(rows.lock().await.execute("DELETE FROM items").await.expect("an empty table")) };
+            turn(empty, async { mariadb_rows(&mut *rows.lock().await, &items).await })
+        }),
+    ];
+    rounds(&mut contenders);
+    print_throughput("100,000 rows into MariaDB, rows a second", &contenders, &[BEST_ON_MARIADB]);
+    let mut turn = 0;
+    let mut contenders = vec![
+        by_keys("portcullis, full guard", &db),
+        Contender::new(ONE_BY_ONE, || {
+            turn += 1;
+            change(async {
+                let connection = &mut *rows.lock().await;
+                let mut transaction = connection.begin().await.expect("a transaction");
+                let mut total = 0;
+                for (id, count) in changes(turn) {
+                    let update = sqlx::query("UPDATE items SET count = ? WHERE id = ?").bind(count).bind(id);
+                    total += update.execute(&mut *transaction).await.expect("a row").rows_affected();
+                }
+                transaction.commit().await.expect("a commit");
+                total
+            })
+        }),
+    ];
+    rounds(&mut contenders);
+    print_throughput("10,000 rows of MariaDB by their keys, rows a second", &contenders, &[ONE_BY_ONE]);
+}
+
+async fn mariadb_values(connection: &mut MySqlConnection, items: &[Item]) -> u64 {
+    let mut transaction = connection.begin().await.expect("a transaction");
+    let mut total = 0;
+    for part in items.chunks(1_000) {
+        let mut query = QueryBuilder::new("INSERT INTO items (id, name, count, price, open, day) ");
+        query.push_values(part, |mut row, (id, name, count, price, open, day)| {
+            row.push_bind(id).push_bind(name.as_str()).push_bind(count).push_bind(price).push_bind(open).push_bind(day);
+        });
+        total += query.build().execute(&mut *transaction).await.expect("rows").rows_affected();
+    }
+    transaction.commit().await.expect("a commit");
+    total
+}
+
+async fn mariadb_rows(connection: &mut MySqlConnection, items: &[Item]) -> u64 {
+    let mut transaction = connection.begin().await.expect("a transaction");
+    let mut total = 0;
+    for (id, name, count, price, open, day) in items {
+        let insert = sqlx::query("INSERT INTO items (id, name, count, price, open, day) VALUES (?, ?, ?, ?, ?, ?)");
+        let insert = insert.bind(id).bind(name.as_str()).bind(count).bind(price).bind(open).bind(day);
+        total += insert.execute(&mut *transaction).await.expect("a row").rows_affected();
+    }
+    transaction.commit().await.expect("a commit");
+    total
+}
 
 pub async fn on_postgres() {
     let Some(server) = postgres_with(Tls::Off) else { return println!("\nno PostgreSQL on this machine") };
@@ -114,6 +225,26 @@ pub async fn on_postgres() {
     ];
     rounds(&mut contenders);
     print_throughput("100,000 rows into PostgreSQL, rows a second", &contenders, &[BEST]);
+    let mut turn = 0;
+    let mut contenders = vec![
+        by_keys("portcullis, full guard", &db),
+        Contender::new(ONE_BY_ONE, || {
+            turn += 1;
+            change(async {
+                let connection = &mut *values.lock().await;
+                let mut transaction = connection.begin().await.expect("a transaction");
+                let mut total = 0;
+                for (id, count) in changes(turn) {
+                    let update = sqlx::query("UPDATE items SET count = $1 WHERE id = $2").bind(count).bind(id);
+                    total += update.execute(&mut *transaction).await.expect("a row").rows_affected();
+                }
+                transaction.commit().await.expect("a commit");
+                total
+            })
+        }),
+    ];
+    rounds(&mut contenders);
+    print_throughput("10,000 rows of PostgreSQL by their keys, rows a second", &contenders, &[ONE_BY_ONE]);
 }
 
 async fn sqlx_copy(connection: &mut PgConnection, items: &[Item]) -> u64 {
@@ -217,4 +348,25 @@ pub async fn on_sqlite() {
     ];
     rounds(&mut contenders);
     print_throughput("100,000 rows into SQLite, rows a second", &contenders, &[BEST_ON_SQLITE]);
+    let mut turn = 0;
+    let mut contenders = vec![
+        by_keys("portcullis, full guard", &db),
+        Contender::new(BEST_ON_SQLITE, || {
+            turn += 1;
+            let mut connection = prepared.borrow_mut();
+            let started = Instant::now();
+            let transaction = connection.transaction().expect("a transaction");
+            {
+                let text = "UPDATE items SET count = ?1 WHERE id = ?2";
+                let mut update = transaction.prepare_cached(text).expect("a statement");
+                for (id, count) in changes(turn) {
+                    assert_eq!(update.execute(rusqlite::params![count, id]).expect("a row"), 1);
+                }
+            }
+            transaction.commit().expect("a commit");
+            started.elapsed().as_nanos() as f64 / CHANGED as f64
+        }),
+    ];
+    rounds(&mut contenders);
+    print_throughput("10,000 rows of SQLite by their keys, rows a second", &contenders, &[BEST_ON_SQLITE]);
 }

@@ -41,5 +41,6 @@ fn main() {
     if asked(&["bulk"]) {
         runtime.block_on(bulk::on_postgres());
         runtime.block_on(bulk::on_sqlite());
+        runtime.block_on(bulk::on_mariadb());
     }
 }
