@@ -5,6 +5,7 @@
 
 mod chain;
 mod data;
+mod joined;
 mod regressions;
 mod reshape;
 mod tree;
@@ -88,6 +89,22 @@ async fn random_chains_with_other_values_take_the_kept_text_and_bind_their_own()
         let counts = kept.shapes();
         assert!(counts.hits > counts.misses && counts.unshaped < counts.hits / 10, "{counts:?}");
         assert_eq!(anew.shapes(), portcullis::ShapeCounts::default());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn random_writes_matched_with_a_frame_do_what_each_row_with_each_would() {
+    support::each(async |db| {
+        let started = std::time::Instant::now();
+        let setup = joined::setup(db.dialect);
+        db.execute_setup(&setup.each_ref().map(String::as_str)).await;
+        let handle = db.read_write().await;
+        let mut made = 0;
+        for number in numbers(if db.dialect == Dialect::Sqlite { 200 } else { 50 }) {
+            made += usize::from(joined::check_case(&handle, number).await);
+        }
+        report("joined writes", db, made, started);
     })
     .await;
 }
