@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::error::{Error, ErrorKind, show_name};
 
 /// What a statement takes from one bucket.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Charge {
     /// The rule's place in the layer.
     pub(super) rule: usize,
@@ -22,8 +22,8 @@ pub(super) struct Charge {
     pub(super) cost: u64,
     /// Only looked at: a rule that counts refusals.
     pub(super) look: bool,
-    /// Its name in the store, where the bucket is elsewhere. Apart, since the others are many and moved about.
-    pub(super) name: Option<Box<[u8; 16]>>,
+    /// The bucket is elsewhere, by the name at this place among [`Charges::names`].
+    pub(super) name: Option<u32>,
     /// When the bucket would be full after it was charged.
     pub(super) then: u64,
 }
@@ -31,38 +31,59 @@ pub(super) struct Charge {
 /// The charges of a statement. Most have few, which need no memory of their own.
 #[derive(Debug, Default)]
 pub(super) struct Charges {
+    /// All, while they fit.
     few: [Charge; 2],
     count: usize,
-    more: Vec<Charge>,
+    /// All, when they are more.
+    many: Vec<Charge>,
+    /// What the store calls the buckets that it has.
+    names: Vec<[u8; 16]>,
 }
 
 impl Charges {
     pub(super) fn push(&mut self, charge: Charge) {
         match self.few.get_mut(self.count) {
-            Some(place) => {
-                *place = charge;
-                self.count += 1;
+            Some(place) => *place = charge,
+            None => {
+                if self.many.is_empty() {
+                    self.many.extend(self.few);
+                }
+                self.many.push(charge);
             }
-            None => self.more.push(charge),
         }
+        self.count += 1;
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> {
-        self.few.iter().take(self.count).chain(&self.more)
+    /// Adds one whose bucket is in the store, by this name.
+    pub(super) fn push_shared(&mut self, charge: Charge, name: [u8; 16]) {
+        let place = u32::try_from(self.names.len()).ok();
+        self.names.push(name);
+        self.push(Charge { name: place, ..charge });
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Charge> {
+        let all = if self.many.is_empty() { self.few.get(..self.count) } else { Some(self.many.as_slice()) };
+        all.unwrap_or_default().iter()
+    }
+
+    fn iter_mut(&mut self) -> std::slice::IterMut<'_, Charge> {
+        let all = if self.many.is_empty() { self.few.get_mut(..self.count) } else { Some(self.many.as_mut_slice()) };
+        all.unwrap_or_default().iter_mut()
     }
 
     /// True when the store has a bucket of them.
     pub(super) fn are_shared(&self) -> bool {
-        self.iter().any(|charge| charge.name.is_some())
+        !self.names.is_empty()
+    }
+
+    /// What the store calls the bucket.
+    pub(super) fn name(&self, charge: &Charge) -> Option<[u8; 16]> {
+        self.names.get(usize::try_from(charge.name?).ok()?).copied()
     }
 
     /// Those whose buckets this process has.
     fn own(&self) -> impl Iterator<Item = &Charge> {
         self.iter().filter(|charge| charge.name.is_none())
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Charge> {
-        self.few.iter_mut().take(self.count).chain(&mut self.more)
     }
 
     pub(super) fn is_empty(&self) -> bool {

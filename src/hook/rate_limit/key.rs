@@ -48,18 +48,51 @@ impl Hashes {
         asker: Asker<'_>,
         visit: &mut dyn FnMut(u64),
     ) -> Result<(), Missing> {
-        if matches!(scope, [] | [RateScope::Global]) {
-            visit(0);
-            return Ok(());
-        }
-        each(scope, asker, &mut || self.0.build_hasher(), &mut |hasher| visit(hasher.finish()))
+        each(scope, asker, &mut || Gathered::new(&self.0), &mut |parts| visit(parts.key()))
     }
 }
 
-impl<H: Hasher> Parts for H {
+/// Hashes parts, many bytes at a time: a keyed hash takes long over a few.
+pub(super) struct Gathered<H> {
+    hasher: H,
+    bytes: [u8; 64],
+    len: usize,
+}
+
+impl<H: Hasher> Gathered<H> {
+    pub(super) fn new(hashes: &impl BuildHasher<Hasher = H>) -> Gathered<H> {
+        Gathered { hasher: hashes.build_hasher(), bytes: [0; 64], len: 0 }
+    }
+
+    fn gather(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        match self.bytes.get_mut(self.len..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.len = end;
+            }
+            None => {
+                self.pour();
+                self.hasher.write(bytes);
+            }
+        }
+    }
+
+    fn pour(&mut self) {
+        self.hasher.write(self.bytes.get(..self.len).unwrap_or_default());
+        self.len = 0;
+    }
+
+    pub(super) fn key(mut self) -> u64 {
+        self.pour();
+        self.hasher.finish()
+    }
+}
+
+impl<H: Hasher> Parts for Gathered<H> {
     fn put(&mut self, part: &[u8]) {
-        self.write(part);
-        self.write_usize(part.len());
+        self.gather(part);
+        self.gather(&part.len().to_ne_bytes());
     }
 }
 

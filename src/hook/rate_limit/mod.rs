@@ -178,9 +178,10 @@ impl RateLimitLayer {
     ///
     /// [`ErrorKind::RateLimited`] as for a statement; [`ErrorKind::Plan`] for a context that means statements, such as `read`.
     pub async fn check(&self, context: &str, subject: &Subject) -> Result<()> {
-        match self.0.charges_of(context, subject)? {
-            Some(mut charges) => self.0.pass(&mut charges).await.map(drop),
-            None => Ok(()),
+        let mut charges = self.0.charges_of(context, subject)?;
+        match self.0.pass_at_once(&mut charges)? {
+            Passed::Now(_) => Ok(()),
+            Passed::NotYet => self.0.pass(&mut charges).await.map(drop),
         }
     }
 
@@ -190,10 +191,7 @@ impl RateLimitLayer {
     ///
     /// As [`check`](RateLimitLayer::check).
     pub async fn test(&self, context: &str, subject: &Subject) -> Result<()> {
-        match self.0.charges_of(context, subject)? {
-            Some(mut charges) => self.0.look(&mut charges).await,
-            None => Ok(()),
-        }
+        self.0.look(&mut self.0.charges_of(context, subject)?).await
     }
 }
 
@@ -240,8 +238,8 @@ impl Hook for RateLimitLayer {
         if cx.refusal().is_some() {
             return Ok(());
         }
-        let Some(mut charges) = self.0.charges_of_statement(cx)? else { return Ok(()) };
-        if let Some(landing) = self.0.pass(&mut charges).await? {
+        let Some(mut charges) = self.0.pass_statement(cx)? else { return Ok(()) };
+        if let Some(landing) = Box::pin(self.0.pass(&mut charges)).await? {
             cx.guards.keep(Box::new(landing));
         }
         Ok(())
@@ -316,24 +314,43 @@ impl Counts {
 }
 
 impl RateLimit {
+    /// True for a rule that has one bucket, with key 0.
+    fn counts_all_together(&self) -> bool {
+        matches!(self.scope.as_slice(), [] | [RateScope::Global])
+    }
+
     fn is_in(&self, name: &str) -> bool {
         self.contexts.iter().any(|context| matches!(context, RateContext::Named(own) if own == name))
     }
 }
 
 impl Inner {
-    /// What a statement takes, where; `None` when no rule counts it.
-    fn charges_of_statement(&self, cx: &QueryContext) -> Result<Option<Charges>> {
+    /// Lets a statement pass if that can be said at once, as for most, without the room that waiting takes; otherwise what it is to wait for.
+    fn pass_statement(self: &Arc<Self>, cx: &QueryContext) -> Result<Option<Box<Charges>>> {
+        let mut charges = Charges::default();
+        self.charges_of_statement(cx, &mut charges)?;
+        match self.pass_at_once(&mut charges)? {
+            Passed::Now(None) => Ok(None),
+            Passed::Now(Some(landing)) => {
+                cx.guards.keep(Box::new(landing));
+                Ok(None)
+            }
+            Passed::NotYet => Ok(Some(Box::new(charges))),
+        }
+    }
+
+    /// Adds what a statement takes, and where.
+    fn charges_of_statement(&self, cx: &QueryContext, charges: &mut Charges) -> Result<()> {
         let is = Counts::of_statement(cx.kind());
         let asker = Asker { subject: cx.subject(), statement: Some(cx) };
         let named = cx.subject().and_then(Subject::named_context);
         let counting = |index: usize, limit: &RateLimit| {
             self.counts.get(index).is_some_and(|counts| counts.counts(is, limit, named))
         };
-        self.charges(asker, counting)
+        self.charges(asker, charges, counting)
     }
 
-    fn charges_of(&self, context: &str, subject: &Subject) -> Result<Option<Charges>> {
+    fn charges_of(&self, context: &str, subject: &Subject) -> Result<Charges> {
         let login = context == "login";
         if !login && check_context_name(context).is_err() {
             let name = show_name(context);
@@ -341,38 +358,47 @@ impl Inner {
             return Err(mistake("rate.context", what));
         }
         let asker = Asker { subject: Some(subject), statement: None };
-        self.charges(asker, |_, limit| {
+        let mut charges = Charges::default();
+        self.charges(asker, &mut charges, |_, limit| {
             let of_login = login && limit.contexts.contains(&RateContext::Login);
             limit.in_flight.is_none() && (of_login || limit.is_in(context))
-        })
+        })?;
+        Ok(charges)
     }
 
-    fn charges(&self, asker: Asker<'_>, counting: impl Fn(usize, &RateLimit) -> bool) -> Result<Option<Charges>> {
-        let mut charges = Charges::default();
+    fn charges(
+        &self,
+        asker: Asker<'_>,
+        charges: &mut Charges,
+        counting: impl Fn(usize, &RateLimit) -> bool,
+    ) -> Result<()> {
         for (index, rule) in self.rules.iter().enumerate().filter(|(index, rule)| counting(*index, &rule.limit)) {
             let look = rule.limit.contexts.contains(&RateContext::Denied);
             let cost = rule.limit.cost_before(asker.statement);
-            let found = self.visit(index, rule, asker, &mut |charge| charges.push(Charge { cost, look, ..charge }));
+            let charge = Charge { rule: index, cost, look, ..Charge::default() };
+            let found = self.add(rule, asker, charge, charges);
             found.map_err(|missing| Refusal::of(rule, Reason::Missing(missing), None).into_error())?;
         }
-        Ok((!charges.is_empty()).then_some(charges))
+        Ok(())
     }
 
-    /// Visits each bucket that a rule has for the asker.
-    fn visit(
+    /// Adds this charge for each bucket that a rule has for the asker.
+    fn add(
         &self,
-        index: usize,
         rule: &Rule,
         asker: Asker<'_>,
-        visit: &mut dyn FnMut(Charge),
+        charge: Charge,
+        charges: &mut Charges,
     ) -> std::result::Result<(), Missing> {
         match rule.shared {
-            None => self
+            None if rule.limit.counts_all_together() => {
+                charges.push(charge);
+                Ok(())
+            }
+            None => self.hashes.each(&rule.limit.scope, asker, &mut |key| charges.push(Charge { key, ..charge })),
+            Some(_) => self
                 .hashes
-                .each(&rule.limit.scope, asker, &mut |key| visit(Charge { key, rule: index, ..Charge::default() })),
-            Some(_) => self.hashes.each_shared(rule, asker, &mut |key, name| {
-                visit(Charge { key, rule: index, name: Some(Box::new(name)), ..Charge::default() });
-            }),
+                .each_shared(rule, asker, &mut |key, name| charges.push_shared(Charge { key, ..charge }, name)),
         }
     }
 
@@ -393,19 +419,33 @@ impl Inner {
         lock(&self.state).take(&self.rules, charges, self.clock.nanos(), ticket)
     }
 
+    /// Takes what a statement needs, or says why not, unless a store is to be asked or the statement may wait.
+    fn pass_at_once(self: &Arc<Self>, charges: &mut Charges) -> Result<Passed> {
+        if charges.is_empty() {
+            return Ok(Passed::Now(None));
+        }
+        if charges.are_shared() {
+            return Ok(Passed::NotYet);
+        }
+        match self.take_own(charges, None) {
+            Ok(()) => Ok(Passed::Now(self.landing(charges))),
+            Err(refusal) if refusal.may_wait => Ok(Passed::NotYet),
+            Err(refusal) => Err(refusal.into_error()),
+        }
+    }
+
     /// Takes what a statement needs, or says why not.
     async fn pass(self: &Arc<Self>, charges: &mut Charges) -> Result<Option<Landing>> {
-        let taken = match charges.are_shared() {
-            true => self.take(charges, None).await,
-            false => self.take_own(charges, None),
-        };
-        match taken {
+        match self.take(charges, None).await {
             Ok(()) => {}
-            // In a box, so that those who need not wait make no room for it.
-            Err(refusal) if refusal.may_wait => Box::pin(self.wait(charges, refusal)).await?,
+            Err(refusal) if refusal.may_wait => self.wait(charges, refusal).await?,
             Err(refusal) => return Err(refusal.into_error()),
         }
-        Ok(if self.counts_in_flight { Landing::of(self, charges) } else { None })
+        Ok(self.landing(charges))
+    }
+
+    fn landing(self: &Arc<Self>, charges: &Charges) -> Option<Landing> {
+        if self.counts_in_flight { Landing::of(self, charges) } else { None }
     }
 
     async fn look(&self, charges: &mut Charges) -> Result<()> {
@@ -416,6 +456,13 @@ impl Inner {
             false => Ok(()),
         }
     }
+}
+
+/// Whether a statement may go on.
+enum Passed {
+    Now(Option<Landing>),
+    /// A store is to be asked, or it may wait.
+    NotYet,
 }
 
 /// Gives back what this process took, unless the shared charges could be taken too: also when the caller goes away in between.

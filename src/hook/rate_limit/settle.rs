@@ -30,7 +30,8 @@ impl Inner {
             };
             if counts && cost > 0 {
                 // What lacks an identity was refused before, or is refused by the guard and counts for nobody.
-                let _ = self.visit(index, rule, asker, &mut |charge| charges.push(Charge { cost, ..charge }));
+                let charge = Charge { rule: index, cost, ..Charge::default() };
+                let _ = self.add(rule, asker, charge, &mut charges);
             }
         }
         if charges.is_empty() {

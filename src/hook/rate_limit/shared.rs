@@ -1,7 +1,7 @@
 //! Limits that several processes share: what a store is asked, and what holds while it can't be reached.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{Charge, Charges, Reason, Refusal, Rule};
 use super::gcra::Gcra;
-use super::key::{self, Asker, Hashes, Missing, Parts};
+use super::key::{self, Asker, Gathered, Hashes, Missing, Parts};
 use super::{Inner, lock};
 use crate::db::driver::BoxFuture;
 
@@ -92,7 +92,7 @@ pub(super) struct Shared {
 }
 
 /// Makes both keys of an identity: that of this process, and the store's.
-struct Both<H>(H, Sha256);
+struct Both<H>(Gathered<H>, Sha256);
 
 impl<H: Hasher> Parts for Both<H> {
     fn put(&mut self, part: &[u8]) {
@@ -111,16 +111,16 @@ impl Hashes {
         visit: &mut dyn FnMut(u64, [u8; 16]),
     ) -> Result<(), Missing> {
         let mut make = || {
-            let mut both = Both(self.0.build_hasher(), Sha256::new());
+            let mut both = Both(Gathered::new(&self.0), Sha256::new());
             both.put(rule.limit.name.as_bytes());
             both
         };
-        key::each(&rule.limit.scope, asker, &mut make, &mut |Both(hasher, sha)| {
+        key::each(&rule.limit.scope, asker, &mut make, &mut |Both(parts, sha)| {
             let mut name = [0; 16];
             for (byte, hashed) in name.iter_mut().zip(sha.finalize()) {
                 *byte = hashed;
             }
-            visit(hasher.finish(), name);
+            visit(parts.key(), name);
         })
     }
 }
@@ -162,7 +162,7 @@ impl Inner {
         for charge in charges.iter().filter(|charge| charge.name.is_some()) {
             let Some(rule) = self.rules.get(charge.rule) else { continue };
             match rule.shared.map(|shared| shared.when_lost) {
-                Some(WhenLost::Local { .. }) => own.push(Charge { name: None, ..charge.clone() }),
+                Some(WhenLost::Local { .. }) => own.push(Charge { name: None, ..*charge }),
                 Some(WhenLost::DangerAllow) | None => {}
                 Some(WhenLost::Refuse) if matches!(how, How::Owe | How::OweIfHeld) => {}
                 Some(WhenLost::Refuse) => return Err(Refusal::of(rule, Reason::Unreachable, None)),
@@ -189,12 +189,12 @@ impl Inner {
         let state = lock(&self.state);
         let asked = |charge: &Charge| {
             let rule = self.rules.get(charge.rule)?;
-            let (shared, name) = (rule.shared?, **charge.name.as_ref()?);
+            let (shared, name) = (rule.shared?, charges.name(charge)?);
             let ahead = if rule.limit.wait.is_some() { state.ahead(charge, ticket) } else { 0 };
             let cost = charge.cost;
             let look = charge.look;
             let asked = SharedCharge { name, rate: shared.rate, cost, ahead, look, owes: shared.owes };
-            Some((asked, (rule, charge.clone())))
+            Some((asked, (rule, *charge)))
         };
         charges.iter().filter_map(asked).unzip()
     }
