@@ -190,7 +190,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! to_value {
-    ($($rust:ty => $sql:expr, |$it:ident| $make:expr $(, $text:ident)?;)*) => {$(
+    ($($rust:ty => $sql:expr, |$it:ident| $make:expr $(, $push:ident($given:expr))?;)*) => {$(
         impl sealed::Sealed for $rust {}
         impl ToValue for $rust {
             const SQL_TYPE: SqlType = $sql;
@@ -202,7 +202,8 @@ macro_rules! to_value {
             $(
                 #[inline]
                 fn pack(self, column: &mut PackedColumn) {
-                    column.push_text(self.$text());
+                    let $it = self;
+                    column.$push($given);
                 }
             )?
         }
@@ -224,19 +225,19 @@ macro_rules! to_value {
 }
 
 to_value! {
-    bool => SqlType::Bool, |it| Value::Bool(it);
-    i8 => SqlType::Int64, |it| Value::Int(it.into());
-    i16 => SqlType::Int64, |it| Value::Int(it.into());
-    i32 => SqlType::Int64, |it| Value::Int(it.into());
-    i64 => SqlType::Int64, |it| Value::Int(it);
-    u16 => SqlType::Int64, |it| Value::Int(it.into());
-    u32 => SqlType::Int64, |it| Value::Int(it.into());
-    f32 => SqlType::Float64, |it| Value::Float(it.into());
-    f64 => SqlType::Float64, |it| Value::Float(it);
+    bool => SqlType::Bool, |it| Value::Bool(it), push_bool(it);
+    i8 => SqlType::Int64, |it| Value::Int(it.into()), push_int(it.into());
+    i16 => SqlType::Int64, |it| Value::Int(it.into()), push_int(it.into());
+    i32 => SqlType::Int64, |it| Value::Int(it.into()), push_int(it.into());
+    i64 => SqlType::Int64, |it| Value::Int(it), push_int(it);
+    u16 => SqlType::Int64, |it| Value::Int(it.into()), push_int(it.into());
+    u32 => SqlType::Int64, |it| Value::Int(it.into()), push_int(it.into());
+    f32 => SqlType::Float64, |it| Value::Float(it.into()), push_float(it.into());
+    f64 => SqlType::Float64, |it| Value::Float(it), push_float(it);
     Decimal => SqlType::Decimal(None), |it| Value::Decimal(it);
-    &str => SqlType::Text, |it| Value::Text(it.to_owned()), as_ref;
-    String => SqlType::Text, |it| Value::Text(it), as_str;
-    &String => SqlType::Text, |it| Value::Text(it.clone()), as_str;
+    &str => SqlType::Text, |it| Value::Text(it.to_owned()), push_text(it);
+    String => SqlType::Text, |it| Value::Text(it), push_text(&it);
+    &String => SqlType::Text, |it| Value::Text(it.clone()), push_text(it);
     Vec<u8> => SqlType::Bytes, |it| Value::Bytes(it);
     &[u8] => SqlType::Bytes, |it| Value::Bytes(it.to_vec());
     NaiveDate => SqlType::Date, |it| Value::Date(it);

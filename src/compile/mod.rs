@@ -239,6 +239,21 @@ impl CompiledQuery {
         CompiledQuery { shape: Arc::new(shape), binds, max_affected: None, origins: None }
     }
 
+    pub(crate) fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
+    /// Whether the two differ in their binds alone.
+    pub(crate) fn has_text_of(&self, other: &CompiledQuery) -> bool {
+        Arc::ptr_eq(&self.shape, &other.shape) || self.shape == other.shape
+    }
+
+    /// The same statement for rows beside it, each of which has what it binds, and which may change so many rows together.
+    pub(crate) fn for_each_row(&self, max_affected: Option<u64>) -> CompiledQuery {
+        let shape = Arc::new(Shape { way: Way::Each, ..Shape::clone(&self.shape) });
+        CompiledQuery { shape, binds: Vec::new(), max_affected, origins: None }
+    }
+
     /// The same statement as the subject of an EXPLAIN.
     pub(crate) fn into_explain(mut self, dialect: Dialect) -> CompiledQuery {
         let keyword = if dialect == Dialect::Sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };

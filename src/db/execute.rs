@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hook::{Entered, Guards, Outcome, OutcomeKind, PoolView, QueryContext, SessionTimes, Sessions};
 use crate::policy::raw_select::check_read_only;
 use crate::query::Way;
+use crate::row::CountSink;
 use crate::statement::{HandleKind, StatementKind, TableAccess};
 use crate::value::packed::PackedPart;
 
@@ -144,6 +145,27 @@ impl Runner {
             Ok(query) => change(query),
             Err(error) => return Err(self.refused(&plan, error.at(plan.location())).await),
         };
+        self.enter_with(plan, query, plan.packed_rows()).await
+    }
+
+    /// Runs a statement that was made [for each row](CompiledQuery::for_each_row); hooks see one statement.
+    pub(super) async fn run_each(
+        self: &Arc<Self>,
+        plan: Plan<'_>,
+        query: CompiledQuery,
+        rows: PackedPart,
+    ) -> Result<Done> {
+        let (flight, statement, care) = Box::pin(self.enter_with(plan, query, Some(rows))).await?;
+        let done = Box::pin(flight.run(&statement, care, Box::new(CountSink::new()))).await;
+        done.map(|(_, done)| done).map_err(|error| plan.explain(error).at(plan.location()))
+    }
+
+    async fn enter_with(
+        self: &Arc<Self>,
+        plan: Plan<'_>,
+        query: CompiledQuery,
+        rows: Option<PackedPart>,
+    ) -> Result<(InFlight, Statement, Care)> {
         let raw = plan.has_raw();
         let care = Care {
             isolated: raw && self.core.kind == HandleKind::ReadOnly && self.transaction.is_none(),
@@ -155,7 +177,7 @@ impl Runner {
             counted: plan.counted(self.core.server.dialect),
             generic_plan: false,
         };
-        self.admit(query, care, plan.most_rows(), plan.packed_rows()).await
+        self.admit(query, care, plan.most_rows(), rows).await
     }
 
     /// Asks the hooks about a compiled statement and takes a session. `rows` are those that it writes, where they are packed.
@@ -183,7 +205,7 @@ impl Runner {
         let sql = Arc::clone(query.sql());
         let (rows, copy) = match query.way() {
             Way::Values | Way::Arrays => (None, None),
-            Way::Packed => (rows, None),
+            Way::Packed | Way::Each => (rows, None),
             Way::Copy(types) => (rows, Some(Arc::clone(types))),
         };
         let binds = query.into_binds();

@@ -384,13 +384,23 @@ impl Runner {
         }
     }
 
+    /// What it may do: a transaction may be one that only reads.
+    fn handle_kind(&self) -> HandleKind {
+        match &self.transaction {
+            Some(transaction) if transaction.read_only => HandleKind::ReadOnly,
+            _ => self.core.kind,
+        }
+    }
+
+    /// Compiles a plan that differs from one that was [prepared](Runner::prepare) in its values alone.
+    pub(super) fn compile_like(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
+        self.compile(plan, self.handle_kind())
+    }
+
     /// Compiles `plan`; tables whose columns the plan depends on are read from the catalogue, once for all statements.
     pub(super) async fn prepare(&self, plan: &Plan<'_>) -> Result<CompiledQuery> {
         let core = &self.core;
-        let handle = match &self.transaction {
-            Some(transaction) if transaction.read_only => HandleKind::ReadOnly,
-            _ => core.kind,
-        };
+        let handle = self.handle_kind();
         if let Plan::Raw(text) = plan
             && handle == HandleKind::ReadWrite
         {

@@ -66,6 +66,31 @@ impl PackedRows {
         self.columns.iter().map(|column| column.sql_type).eq(types.iter().copied())
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Adds a row; false where it has a value that its column does not take, and the rows are as before.
+    pub(crate) fn push_row(&mut self, row: &[Bind]) -> bool {
+        let fits = row.len() == self.columns.len()
+            && row.iter().zip(&self.columns).all(|(bind, column)| column.takes(&bind.value));
+        if fits {
+            for (bind, column) in row.iter().zip(&mut self.columns) {
+                column.push_kept(&bind.value);
+            }
+            self.end_row();
+        }
+        fits
+    }
+
+    /// Makes room for so many more, as far as can be told.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let more = more.min(MOST_RESERVED);
+        for column in &mut self.columns {
+            column.reserve(more);
+        }
+    }
+
     /// Called when each column has got its value.
     #[inline]
     pub(crate) fn end_row(&mut self) {
@@ -73,7 +98,26 @@ impl PackedRows {
     }
 }
 
+/// The most rows that room is made for at once: how many an iterator says there are need not be true.
+const MOST_RESERVED: usize = 1 << 17;
+/// The same in bytes of text.
+const MOST_TEXT: usize = 1 << 24;
+
 impl PackedColumn {
+    fn reserve(&mut self, more: usize) {
+        match &mut self.cells {
+            Cells::Bool(cells) => cells.reserve(more),
+            Cells::Int(cells) => cells.reserve(more),
+            Cells::Float(cells) => cells.reserve(more),
+            // As long as those before.
+            Cells::Text { text, ends } => {
+                text.reserve((text.len() / ends.len().max(1)).saturating_mul(more).min(MOST_TEXT));
+                ends.reserve(more);
+            }
+            Cells::Other(cells) => cells.reserve(more),
+        }
+    }
+
     fn new(sql_type: SqlType) -> PackedColumn {
         let cells = match sql_type {
             SqlType::Bool => Cells::Bool(Vec::new()),
@@ -131,6 +175,41 @@ impl PackedColumn {
             (_, _) => return self.push_null(),
         }
         self.has_values = true;
+    }
+
+    /// The same, of a value that stays where it is.
+    fn push_kept(&mut self, value: &Value) {
+        match value {
+            Value::Text(it) if matches!(self.cells, Cells::Text { .. }) => self.push_text(it),
+            value => self.push(value.clone()),
+        }
+    }
+
+    #[inline]
+    #[doc(hidden)]
+    pub fn push_bool(&mut self, it: bool) {
+        if let Cells::Bool(cells) = &mut self.cells {
+            cells.push(it);
+            self.has_values = true;
+        }
+    }
+
+    #[inline]
+    #[doc(hidden)]
+    pub fn push_int(&mut self, it: i64) {
+        if let Cells::Int(cells) = &mut self.cells {
+            cells.push(it);
+            self.has_values = true;
+        }
+    }
+
+    #[inline]
+    #[doc(hidden)]
+    pub fn push_float(&mut self, it: f64) {
+        if let Cells::Float(cells) = &mut self.cells {
+            cells.push(it);
+            self.has_values = true;
+        }
     }
 
     #[inline]

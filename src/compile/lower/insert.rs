@@ -91,13 +91,15 @@ impl Lowering<'_> {
         })
     }
 
-    /// `COPY t (columns) FROM STDIN WITH (FORMAT binary)`, which the rows follow, or VALUES with a placeholder for each of their values.
+    /// `COPY t (columns) FROM STDIN WITH (FORMAT binary)`, which the rows follow, or VALUES with a placeholder for each of their values. On SQLite it is
+    /// VALUES of one row, and runs for each of them.
     fn packed(self, insert: &InsertBody, rows: usize, types: &[SqlType], way: &Way) -> Result<Rendered> {
         let (dialect, width) = (self.target.dialect, insert.columns.len());
         let plain = insert.upsert.is_none() && insert.returning.is_none();
         let fits = match way {
             Way::Copy(types) => dialect == Dialect::Postgres && types.len() == width,
-            Way::Packed => dialect != Dialect::Postgres && rows.saturating_mul(width) <= dialect.max_binds(),
+            Way::Packed => dialect.is_mysql_family() && rows.saturating_mul(width) <= dialect.max_binds(),
+            Way::Each => dialect == Dialect::Sqlite && width <= dialect.max_binds(),
             Way::Values | Way::Arrays => false,
         };
         if !plain || !fits || types.len() != width || width == 0 {
@@ -110,10 +112,12 @@ impl Lowering<'_> {
         pieces.push(Piece::Names(insert.columns.clone()));
         pieces.extend(match way {
             Way::Copy(_) => [Piece::Words(") FROM STDIN WITH (FORMAT binary)"), Piece::Words("")],
+            Way::Each => [Piece::Words(") VALUES "), Piece::Rows { rows: 1, width }],
             _ => [Piece::Words(") VALUES "), Piece::Rows { rows, width }],
         });
         let (placeholders, types) = match way {
             Way::Packed => (rows * width, types.repeat(rows).into()),
+            Way::Each => (width, types.into()),
             _ => (0, types.into()),
         };
         self.render_packed(pieces, Beside { placeholders, types, way: way.clone() })

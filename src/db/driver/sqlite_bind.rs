@@ -21,24 +21,21 @@ pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, binds: &[Bind]) -> R
     Ok(())
 }
 
-/// The same with rows, one after another.
-pub(super) fn bind_rows(statement: &mut rusqlite::Statement<'_>, rows: &PackedPart) -> Result<()> {
-    check_count(statement, rows.len() * rows.width())?;
-    let mut number = 0;
-    for row in rows.range() {
-        for column in rows.columns() {
-            number += 1;
-            let value = match column.cell(row) {
-                PackedCell::Null => Stored::Null,
-                PackedCell::Bool(it) => Stored::Integer(it.into()),
-                PackedCell::Int(it) => Stored::Integer(it),
-                PackedCell::Float(it) if !it.is_nan() => Stored::Real(it),
-                PackedCell::Float(_) => encode(&Value::Float(f64::NAN), number)?,
-                PackedCell::Text(it) => Stored::Borrowed(it),
-                PackedCell::Other(it) => encode(it, number)?,
-            };
-            statement.raw_bind_parameter(number, value).map_err(|error| error_of(error, None))?;
-        }
+/// The same with one of the rows that the statement runs for.
+pub(super) fn bind_row(statement: &mut rusqlite::Statement<'_>, rows: &PackedPart, row: usize) -> Result<()> {
+    check_count(statement, rows.width())?;
+    for (index, column) in rows.columns().iter().enumerate() {
+        let number = index + 1;
+        let value = match column.cell(row) {
+            PackedCell::Null => Stored::Null,
+            PackedCell::Bool(it) => Stored::Integer(it.into()),
+            PackedCell::Int(it) => Stored::Integer(it),
+            PackedCell::Float(it) if !it.is_nan() => Stored::Real(it),
+            PackedCell::Float(_) => encode(&Value::Float(f64::NAN), number)?,
+            PackedCell::Text(it) => Stored::Borrowed(it),
+            PackedCell::Other(it) => encode(it, number)?,
+        };
+        statement.raw_bind_parameter(number, value).map_err(|error| error_of(error, None))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::db::driver::sqlite::SqliteLocation;
-use crate::db::driver::sqlite_bind::{bind, bind_rows};
+use crate::db::driver::sqlite_bind::{bind, bind_row};
 use crate::db::driver::sqlite_decode::{SqliteRow, describe};
 use crate::db::driver::sqlite_error::{error_of, stopped};
 use crate::db::driver::sqlite_watch::Watch;
@@ -15,6 +15,10 @@ use crate::db::driver::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::row::CountSink;
+use crate::value::packed::PackedPart;
+
+/// After how many rows it is looked whether the statement is to stop.
+const LOOK: usize = 64;
 
 pub(super) struct Engine {
     connection: Connection,
@@ -49,6 +53,10 @@ impl Engine {
         }
         let changes = self.connection.total_changes();
         let mut prepared = self.connection.prepare_cached(&statement.sql).map_err(|error| self.error(error))?;
+        if let Some(rows) = &statement.rows {
+            sink.columns(&Arc::new(describe(&prepared, statement.columns.as_deref())?))?;
+            return Ok(Done { rows: 0, affected: self.each(&mut prepared, rows)? });
+        }
         let outcome = self.step(&mut prepared, statement, sink);
         if !statement.cached {
             prepared.discard();
@@ -65,10 +73,7 @@ impl Engine {
         statement: &Statement,
         sink: &mut dyn RowSink,
     ) -> Result<u64> {
-        match &statement.rows {
-            Some(rows) => bind_rows(prepared, rows)?,
-            None => bind(prepared, &statement.binds)?,
-        }
+        bind(prepared, &statement.binds)?;
         let expected = statement.columns.as_deref();
         let mut rows = prepared.raw_query();
         // The columns are asked for after the first step, which prepares anew when the schema has changed.
@@ -91,6 +96,35 @@ impl Engine {
             count += 1;
             flow = sink.row(&SqliteRow { row, columns: &columns })?;
         }
+    }
+
+    /// Runs a statement for each of the rows, all or none; how many rows it changed.
+    fn each(&self, prepared: &mut rusqlite::Statement<'_>, rows: &PackedPart) -> Result<u64> {
+        let alone = self.connection.is_autocommit();
+        self.own(if alone { "BEGIN IMMEDIATE" } else { "SAVEPOINT portcullis_rows" })?;
+        let done = self.each_row(prepared, rows).and_then(|changed| {
+            self.own(if alone { "COMMIT" } else { "RELEASE portcullis_rows" })?;
+            Ok(changed)
+        });
+        // SQLite ends a transaction by itself when a write in it is interrupted or the disk is full.
+        if done.is_err() && !self.connection.is_autocommit() {
+            self.own(if alone { "ROLLBACK" } else { "ROLLBACK TO portcullis_rows; RELEASE portcullis_rows" })?;
+        }
+        done
+    }
+
+    fn each_row(&self, prepared: &mut rusqlite::Statement<'_>, rows: &PackedPart) -> Result<u64> {
+        let mut changed = 0;
+        for (place, row) in rows.range().enumerate() {
+            if place % LOOK == 0
+                && let Some(stop) = self.watch.stop()
+            {
+                return Err(stopped(stop));
+            }
+            bind_row(prepared, rows, row)?;
+            changed += prepared.raw_execute().map_err(|error| self.error(error))? as u64;
+        }
+        Ok(changed)
     }
 
     pub(super) fn control(&mut self, control: Control) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::row::{SerdeSink, take_back};
 /// How many values one COPY holds.
 const VALUES: usize = 120_000;
 
-/// How many rows of so many columns one COPY holds, or a statement that binds arrays.
+/// How many rows of so many columns one COPY holds, a statement that binds arrays, or one that runs for each of its rows.
 pub(super) fn rows_at_once(width: usize) -> usize {
     (VALUES / width.max(1)).max(MANY)
 }
@@ -81,7 +81,8 @@ pub(super) fn choose_way(write: &mut Write, types: Option<&Arc<[CopyType]>>, dia
         }
         (Some(_), Dialect::Postgres) if packed.types().iter().all(|it| it.array().is_some()) => *way = Way::Arrays,
         (_, Dialect::Postgres) => {}
-        (_, Dialect::MySql | Dialect::MariaDb | Dialect::Sqlite) if plain => *way = Way::Packed,
+        (_, Dialect::MySql | Dialect::MariaDb) if plain => *way = Way::Packed,
+        (_, Dialect::Sqlite) if plain => *way = Way::Each,
         _ => {}
     }
 }

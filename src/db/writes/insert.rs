@@ -114,7 +114,7 @@ pub(super) async fn run_batch(work: &mut Work, mut write: Write, types: Option<&
 /// How many rows one statement takes.
 pub(super) fn rows_at_once(write: &Write, dialect: Dialect) -> usize {
     let WriteKind::Insert { columns, upsert, source } = &write.kind else { return 1 };
-    if let Source::Rows { way: Way::Copy(_) | Way::Arrays, .. } = source {
+    if let Source::Rows { way: Way::Copy(_) | Way::Arrays | Way::Each, .. } = source {
         return copy::rows_at_once(columns.len());
     }
     let binds = dialect.max_binds();

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::super::handle::Runner;
 use super::super::prepare::Plan;
+use super::each::Each;
 use super::run_on;
 use super::steps::{columns_of_rules, locked_rows, with_keys};
 use super::work::Work;
+use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result, Violations};
 use crate::expr::{Comparison, Expr, Kind, all_of, col};
 use crate::ident::Ident;
@@ -18,6 +20,7 @@ use crate::query::{
 };
 use crate::row::Row;
 use crate::schema::conform;
+use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
 /// How many rows one update holds: each row of the table is compared with half of them.
@@ -70,6 +73,9 @@ async fn run(runner: &Arc<Runner>, made: std::result::Result<Keyed, Box<(Write, 
     if keyed.rows.is_empty() {
         return Ok(0);
     }
+    if keyed.goes_row_by_row(runner) && !keyed.needs_rows {
+        return Box::pin(row_by_row(runner, &keyed)).await;
+    }
     let most = if keyed.is_update() { UPDATED } else { DELETED };
     if keyed.rows.len() <= most && !keyed.needs_rows {
         let part = keyed.part(&keyed.rows, runner, keyed.write.max_affected);
@@ -78,6 +84,28 @@ async fn run(runner: &Arc<Runner>, made: std::result::Result<Keyed, Box<(Write, 
     let mut work = Work::begin(runner).await?;
     let result = Box::pin(keyed.run(&mut work, most)).await;
     work.end(result).await
+}
+
+/// One statement of one row, which runs for each of them: where that is no round trip it is the fastest.
+async fn row_by_row(runner: &Arc<Runner>, keyed: &Keyed) -> Result<u64> {
+    let all = Each::of(runner, keyed.one_by_one(runner)).await?;
+    if let [only] = all.as_slice() {
+        return only.run(runner, keyed.write.max_affected).await;
+    }
+    let mut work = Work::begin(runner).await?;
+    let result = run_all(&mut work, &all, keyed).await;
+    work.end(result).await
+}
+
+async fn run_all(work: &mut Work, all: &[Each], keyed: &Keyed) -> Result<u64> {
+    let runner = Arc::clone(work.runner());
+    let mut total = 0;
+    for each in all {
+        let left = keyed.write.max_affected.map(|most| most.saturating_sub(total));
+        total += each.run(&runner, left).await?;
+        work.sent();
+    }
+    keyed.found(total)
 }
 
 /// A row: the key and what is set.
@@ -302,16 +330,32 @@ impl Keyed {
                 Err(error) => return Err(error),
             };
         }
+        if self.goes_row_by_row(&runner) {
+            let all = Each::of(&runner, self.one_by_one(&runner)).await?;
+            return run_all(work, &all, &self).await;
+        }
         let mut total = 0;
         for rows in self.rows.chunks(most) {
             let left = self.write.max_affected.map(|most| most.saturating_sub(total));
             total += run_on(&runner, &self.part(rows, &runner, left)).await?;
             work.sent();
         }
+        self.found(total)
+    }
+
+    /// How many rows were found, which may have to be some.
+    fn found(&self, total: u64) -> Result<u64> {
         match &self.write.conflict {
             Some(conflict) if total == 0 => Err(conflict.clone().at(self.write.location)),
             _ => Ok(total),
         }
+    }
+
+    /// Whether each row may go by itself: what it is set to depends on no other. A key is never set, so none changes under those that follow.
+    fn goes_row_by_row(&self, runner: &Runner) -> bool {
+        let mut reads = false;
+        self.write.each_below(&mut |_| reads = true);
+        self.is_update() && self.rows.len() > 1 && !reads && runner.core.server.dialect == Dialect::Sqlite
     }
 
     /// The rows that are there, read and locked, and held against the rules that look at them. What is not there is not written: somebody
@@ -369,6 +413,48 @@ impl Keyed {
         }
     }
 
+    /// A statement for each row, all of one text where they can be.
+    fn one_by_one<'k>(&'k self, runner: &Arc<Runner>) -> impl Iterator<Item = Write> + Send + use<'k> {
+        let origin = runner.origin();
+        // A NULL binds as the values beside it do, and one among NULLs has no type of its own.
+        let type_of = |place: usize| {
+            let given = self.rows.iter().filter_map(|row| row.values.get(place)).find(|bind| !bind.value.is_null());
+            given.map(|bind| bind.sql_type)
+        };
+        let types: Vec<Option<SqlType>> = (0..self.columns.len()).map(type_of).collect();
+        self.rows.iter().map(move |row| {
+            let mut one = self.write.clone();
+            one.origin = origin.clone();
+            one.rules.checked = true;
+            one.conflict = None;
+            if let WriteKind::Update { set, condition, .. } = &mut one.kind {
+                let key = self.is_row(row);
+                *condition = Some(match condition.take() {
+                    Some(condition) => condition.and(key),
+                    None => key,
+                });
+                set.extend(self.columns.iter().zip(&row.values).zip(&types).map(|((name, bind), sql_type)| {
+                    let kind = match (bind.value.is_null(), sql_type) {
+                        (false, _) => Kind::Literal(bind.clone()),
+                        (true, Some(sql_type)) => Kind::Literal(Bind { value: Value::Null, sql_type: *sql_type }),
+                        (true, None) => Kind::Null,
+                    };
+                    (name.clone(), Expr::make(kind))
+                }));
+            }
+            one
+        })
+    }
+
+    /// The key has the row's values.
+    fn is_row(&self, row: &KeyedRow) -> Expr {
+        let parts = self.keys.iter().zip(&row.key).map(|(name, bind)| {
+            let bind = Expr::make(Kind::Literal(bind.clone()));
+            Expr::make(Kind::Compare(Comparison::Equal, col(name.as_str()), bind))
+        });
+        all_of(parts.collect::<Vec<_>>())
+    }
+
     /// One statement for some of the rows.
     fn part(&self, rows: &[KeyedRow], runner: &Arc<Runner>, max_affected: Option<u64>) -> Write {
         let names: Vec<String> = self.keys.iter().map(|name| name.as_str().to_owned()).collect();
@@ -414,14 +500,7 @@ impl Keyed {
             // A list of NULLs has no type of its own.
             rows if rows.iter().all(is_null) => Expr::make(Kind::Null),
             rows => {
-                let condition = |row: &KeyedRow| {
-                    let parts = self.keys.iter().zip(&row.key).map(|(name, bind)| {
-                        let bind = Expr::make(Kind::Literal(bind.clone()));
-                        Expr::make(Kind::Compare(Comparison::Equal, col(name.as_str()), bind))
-                    });
-                    all_of(parts.collect::<Vec<_>>())
-                };
-                let arms = rows.iter().map(|row| (condition(row), value(row))).collect();
+                let arms = rows.iter().map(|row| (self.is_row(row), value(row))).collect();
                 Expr::make(Kind::Case { arms, otherwise: None })
             }
         }

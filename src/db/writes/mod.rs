@@ -1,6 +1,7 @@
 //! The verbs that run writes.
 
 mod copy;
+mod each;
 mod file;
 mod insert;
 mod keyed;

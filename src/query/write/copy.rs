@@ -13,6 +13,8 @@ pub(crate) enum Way {
     Values,
     /// The same, beside the text: packed rows of an insert that says no more.
     Packed,
+    /// One row at a time: the text is that of one row and runs for each of them, within one call of the database (SQLite).
+    Each,
     /// By COPY, as values of these types.
     Copy(Arc<[CopyType]>),
     /// As an array for each column, which the database takes apart.

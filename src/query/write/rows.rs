@@ -57,7 +57,10 @@ impl RowSet {
             if let (Some(packed), Some(types)) = (&mut self.packed, R::TYPES)
                 && packed.has_types(types)
             {
-                return packed.grow(|rows| new.for_each(|row| row.pack(rows)));
+                return packed.grow(|rows| {
+                    rows.reserve(new.size_hint().0);
+                    new.for_each(|row| row.pack(rows));
+                });
             }
             let Some(row) = new.next() else { return };
             self.push_listed(row.into_row());

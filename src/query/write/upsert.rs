@@ -228,7 +228,8 @@ pub(crate) fn told_apart(value: &Value) -> Option<Vec<u8>> {
     let number = |number: Decimal| format!("n{}", number.normalize()).into_bytes();
     Some(match value {
         Value::Null => return None,
-        Value::Int(it) => number(Decimal::from(*it)),
+        // As the decimal of it is written.
+        Value::Int(it) => format!("n{it}").into_bytes(),
         Value::UInt(it) => number(Decimal::from(*it)),
         Value::Decimal(it) => number(*it),
         Value::Float(it) => match it.to_string().parse::<Decimal>() {

@@ -197,6 +197,16 @@ async fn a_bulk_insert_that_fails_keeps_nothing_and_the_session_goes_on() {
             assert!(within.commit().await.is_err());
             none_kept().await;
         }
+        if db.dialect == Dialect::Sqlite {
+            // One statement, in the transaction of others: it keeps none of its rows, and they are kept.
+            let within = handle.begin().await.unwrap();
+            within.insert("numbers").columns(["n", "t"]).row((200_000, "y")).execute().await.unwrap();
+            let twice = (0..600).map(|n: i64| (if n == 599 { 0 } else { n }, "x"));
+            let failed = within.insert("numbers").columns(["n", "t"]).rows(twice).execute().await.unwrap_err();
+            assert_eq!(failed.kind(), ErrorKind::Constraint);
+            within.commit().await.unwrap();
+            assert_eq!(handle.delete("numbers").all_rows().execute().await.unwrap(), 1);
+        }
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&told);
         let rows = stream::iter((1..=130_000).map(|n: i64| (n, "x")));
