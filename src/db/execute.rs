@@ -209,7 +209,10 @@ impl Runner {
             Way::Copy(types) => (rows, Some(Arc::clone(types))),
         };
         let binds = query.into_binds();
-        let statement = Statement { sql, columns, cached, rows, copy, binds, generic_plan: care.generic_plan };
+        let one_write = |transaction: &Arc<TransactionState>| transaction.one_write.load(Ordering::SeqCst);
+        let ends_with_failure = self.transaction.as_ref().is_some_and(one_write);
+        let generic_plan = care.generic_plan;
+        let statement = Statement { sql, columns, cached, rows, ends_with_failure, copy, binds, generic_plan };
         let flight = flight.take_session(self.transaction.as_deref()).await?;
         Ok((flight, statement, care))
     }

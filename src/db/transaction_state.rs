@@ -34,6 +34,8 @@ pub(super) struct TransactionState {
     failure: Lock<Option<Error>>,
     /// Advisory locks that the session holds and the end of the transaction does not release by itself.
     pub(super) locked: AtomicBool,
+    /// It is one write of several statements: the first that fails is its end.
+    pub(super) one_write: AtomicBool,
     /// It made, changed or removed a table.
     pub(super) changed_tables: AtomicBool,
     /// The temporary tables that were made in it.
@@ -63,6 +65,7 @@ impl TransactionState {
             lost: AtomicBool::new(false),
             failure: Lock::default(),
             locked: AtomicBool::new(false),
+            one_write: AtomicBool::new(false),
             changed_tables: AtomicBool::new(false),
             temporary: Lock::default(),
             actions: Lock::default(),

@@ -87,6 +87,9 @@ fn change(work: impl Future<Output = u64>) -> f64 {
     })
 }
 
+/// Where the turns of the others begin: a database may save itself a change to what a row holds already.
+const OTHERS: i64 = 1_000_000;
+
 /// Every tenth row, with another count in each turn.
 fn changes(turn: i64) -> impl Iterator<Item = (i64, i64)> {
     (0..CHANGED).map(move |place| (place * 10, place + turn))
@@ -131,7 +134,7 @@ pub async fn on_mariadb() {
     ];
     rounds(&mut contenders);
     print_throughput("100,000 rows into MariaDB, rows a second", &contenders, &[BEST_ON_MARIADB]);
-    let mut turn = 0;
+    let mut turn = OTHERS;
     let mut contenders = vec![
         by_keys("portcullis, full guard", &db),
         Contender::new(ONE_BY_ONE, || {
@@ -225,7 +228,7 @@ pub async fn on_postgres() {
     ];
     rounds(&mut contenders);
     print_throughput("100,000 rows into PostgreSQL, rows a second", &contenders, &[BEST]);
-    let mut turn = 0;
+    let mut turn = OTHERS;
     let mut contenders = vec![
         by_keys("portcullis, full guard", &db),
         Contender::new(ONE_BY_ONE, || {
@@ -348,7 +351,7 @@ pub async fn on_sqlite() {
     ];
     rounds(&mut contenders);
     print_throughput("100,000 rows into SQLite, rows a second", &contenders, &[BEST_ON_SQLITE]);
-    let mut turn = 0;
+    let mut turn = OTHERS;
     let mut contenders = vec![
         by_keys("portcullis, full guard", &db),
         Contender::new(BEST_ON_SQLITE, || {

@@ -78,6 +78,8 @@ pub(crate) struct Statement {
     pub(crate) cached: bool,
     /// The rows that it writes, where they are not among the binds.
     pub(crate) rows: Option<PackedPart>,
+    /// Its transaction is rolled back should it fail, so that it may leave a part of its rows behind (SQLite).
+    pub(crate) ends_with_failure: bool,
     /// They follow the text as values of these types (PostgreSQL).
     pub(crate) copy: Option<Arc<[CopyType]>>,
     /// Not to be run: its plan is wanted, for no values in particular (PostgreSQL, in a transaction).

@@ -94,6 +94,7 @@ impl PostgresSession {
             columns: None,
             cached: false,
             rows: None,
+            ends_with_failure: false,
             copy: None,
             generic_plan: false,
         };

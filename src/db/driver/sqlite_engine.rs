@@ -55,7 +55,7 @@ impl Engine {
         let mut prepared = self.connection.prepare_cached(&statement.sql).map_err(|error| self.error(error))?;
         if let Some(rows) = &statement.rows {
             sink.columns(&Arc::new(describe(&prepared, statement.columns.as_deref())?))?;
-            return Ok(Done { rows: 0, affected: self.each(&mut prepared, rows)? });
+            return Ok(Done { rows: 0, affected: self.each(&mut prepared, rows, statement.ends_with_failure)? });
         }
         let outcome = self.step(&mut prepared, statement, sink);
         if !statement.cached {
@@ -98,17 +98,22 @@ impl Engine {
         }
     }
 
-    /// Runs a statement for each of the rows, all or none; how many rows it changed.
-    fn each(&self, prepared: &mut rusqlite::Statement<'_>, rows: &PackedPart) -> Result<u64> {
-        let alone = self.connection.is_autocommit();
-        self.own(if alone { "BEGIN IMMEDIATE" } else { "SAVEPOINT portcullis_rows" })?;
-        let done = self.each_row(prepared, rows).and_then(|changed| {
-            self.own(if alone { "COMMIT" } else { "RELEASE portcullis_rows" })?;
-            Ok(changed)
-        });
+    /// Runs a statement for each of the rows, all or none, unless its failure is the end of the transaction; how many rows it changed.
+    fn each(&self, prepared: &mut rusqlite::Statement<'_>, rows: &PackedPart, is_part: bool) -> Result<u64> {
+        let (begin, end, undo) = match self.connection.is_autocommit() {
+            true => ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"),
+            // A savepoint has each page copied before its first change.
+            false if is_part => return self.each_row(prepared, rows),
+            false => {
+                let undo = "ROLLBACK TO portcullis_rows; RELEASE portcullis_rows";
+                ("SAVEPOINT portcullis_rows", "RELEASE portcullis_rows", undo)
+            }
+        };
+        self.own(begin)?;
+        let done = self.each_row(prepared, rows).and_then(|changed| self.own(end).map(|()| changed));
         // SQLite ends a transaction by itself when a write in it is interrupted or the disk is full.
         if done.is_err() && !self.connection.is_autocommit() {
-            self.own(if alone { "ROLLBACK" } else { "ROLLBACK TO portcullis_rows; RELEASE portcullis_rows" })?;
+            self.own(undo)?;
         }
         done
     }
@@ -177,6 +182,7 @@ impl Engine {
             columns: None,
             cached: false,
             rows: None,
+            ends_with_failure: false,
             copy: None,
             generic_plan: false,
         };

@@ -36,7 +36,16 @@ async fn open(location: &SqliteLocation, read_only: bool) -> SqliteSession {
 fn statement(sql: &str, binds: Vec<Value>) -> Statement {
     let binds =
         binds.into_iter().map(|value| Bind { sql_type: value.sql_type().unwrap_or(SqlType::Text), value }).collect();
-    Statement { sql: sql.into(), binds, columns: None, cached: true, rows: None, copy: None, generic_plan: false }
+    Statement {
+        sql: sql.into(),
+        binds,
+        columns: None,
+        cached: true,
+        rows: None,
+        ends_with_failure: false,
+        copy: None,
+        generic_plan: false,
+    }
 }
 
 async fn run(session: &mut SqliteSession, statement: &Statement) -> Result<(Rows, Done)> {

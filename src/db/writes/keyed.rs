@@ -108,6 +108,22 @@ async fn run_all(work: &mut Work, all: &[Each], keyed: &Keyed) -> Result<u64> {
     keyed.found(total)
 }
 
+/// The values of a key as bytes that no other has; `None` where one is NULL.
+fn all_told_apart<'v>(values: impl Iterator<Item = &'v Value>) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    for (place, value) in values.enumerate() {
+        let one = told_apart(value)?;
+        if place == 0 {
+            all = one;
+        } else {
+            let start = all.len();
+            all.extend(one);
+            all.extend((start as u64).to_be_bytes());
+        }
+    }
+    Some(all)
+}
+
 /// A row: the key and what is set.
 struct KeyedRow {
     number: u64,
@@ -230,10 +246,9 @@ impl Keyed {
             let message = format!("the column {column:?} of {name:?} is given twice; leave one out");
             return Err(error("write.repeated_column", message).with_column(column.as_str()));
         }
-        let mut seen: HashMap<Vec<Vec<u8>>, usize> = HashMap::with_capacity(rows.len());
+        let mut seen: HashMap<Vec<u8>, usize> = HashMap::with_capacity(rows.len());
         for (number, row) in rows.into_iter().enumerate() {
-            let apart = |place: &usize| row.get(*place).and_then(|bind| told_apart(&bind.value));
-            let Some(apart) = places.iter().map(apart).collect::<Option<Vec<_>>>() else {
+            let Some(apart) = all_told_apart(places.iter().filter_map(|place| Some(&row.get(*place)?.value))) else {
                 let message =
                     format!("row {} for {name:?} has a key that is NULL, which no row has; leave it out", number + 1);
                 return Err(error("keys.null", message));
@@ -374,9 +389,10 @@ impl Keyed {
             };
             before.extend(locked_rows(runner, &self.table, Some(condition), &read).await?);
         }
-        let apart = |values: &mut dyn Iterator<Item = &Value>| values.map(told_apart).collect::<Option<Vec<_>>>();
-        let found: HashMap<Vec<Vec<u8>>, &Row> =
-            before.iter().filter_map(|row| Some((apart(&mut row.values().iter().take(names.len()))?, row))).collect();
+        let found: HashMap<Vec<u8>, &Row> = before
+            .iter()
+            .filter_map(|row| Some((all_told_apart(row.values().iter().take(names.len()))?, row)))
+            .collect();
         let common = match &self.write.kind {
             WriteKind::Update { set, .. } => values_of(set),
             _ => Vec::new(),
@@ -384,7 +400,7 @@ impl Keyed {
         let mut violations = Violations::default();
         let mut there = Vec::with_capacity(rows.len());
         for row in rows {
-            let key = apart(&mut row.key.iter().map(|bind| &bind.value));
+            let key = all_told_apart(row.key.iter().map(|bind| &bind.value));
             let Some(existing) = key.and_then(|key| found.get(&key)) else { continue };
             let existing: Vec<(&str, &Value)> = read.iter().map(String::as_str).zip(existing.values()).collect();
             let mut given: Vec<(&str, &Value)> =

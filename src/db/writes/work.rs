@@ -1,6 +1,7 @@
 //! Several statements that are one: all of them or none.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::super::handle::{ReadWrite, Runner};
 use super::super::transaction::Transaction;
@@ -48,6 +49,9 @@ impl Work {
             None => options,
         };
         let own = Transaction::<ReadWrite>::begin(runner, &options, 1).await?;
+        if let Some(transaction) = &own.runner().transaction {
+            transaction.one_write.store(true, Ordering::SeqCst);
+        }
         Ok(Work { runner: Arc::clone(own.runner()), own: Some(own), half: None })
     }
 
