@@ -33,10 +33,11 @@ impl Update {
     /// which row of the table it is, and new values for others. What [`set`](Update::set) gives is set in all of them, and
     /// [`where_`](Update::where_) narrows all of them.
     ///
-    /// All of it is one transaction, a hundred rows a statement. The keys need not be a key of the table; rows of the table that have one are all
+    /// All of it is one transaction, a hundred rows a statement, on SQLite thousands. The keys need not be a key of the table; rows of the table that have one are all
     /// changed, and counted. A key that no row has changes nothing. Two rows with one key, and a key that is NULL, are errors.
     ///
-    /// SQL text: `UPDATE "t" SET "a" = CASE WHEN "id" = $1 THEN $2 WHEN "id" = $3 THEN $4 … END WHERE "id" = ANY($5)`.
+    /// SQL text: `UPDATE "t" SET "a" = CASE WHEN "id" = $1 THEN $2 WHEN "id" = $3 THEN $4 … END WHERE "id" = ANY($5)`; on SQLite
+    /// `UPDATE "t" SET "a" = ?1 WHERE "id" = ?2`, which runs for each row.
     ///
     /// ```
     /// use portcullis::{Database, ReadWrite};
