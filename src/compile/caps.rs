@@ -47,6 +47,9 @@ pub(crate) struct Capabilities {
     pub(crate) loses_constant_orders: bool,
     /// A window whose keys are the first ones of two others must not look so: one of those would be computed in the order of the other.
     pub(crate) mixes_orders_that_begin_alike: bool,
+    /// A column of a derived table that is a window's operand, its key and a key of the block's ORDER BY must not look like a column there: its NULL would
+    /// be refused.
+    pub(crate) refuses_keys_of_windows: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -77,6 +80,7 @@ impl Capabilities {
                 windows_over_asked_rows: true,
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
+                refuses_keys_of_windows: false,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -91,6 +95,7 @@ impl Capabilities {
                 // SQL: seen on 10.11.
                 loses_constant_orders: true,
                 mixes_orders_that_begin_alike: true,
+                refuses_keys_of_windows: true,
                 ..MYSQL_FAMILY
             },
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
@@ -116,6 +121,7 @@ impl Capabilities {
                 windows_over_asked_rows: true,
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
+                refuses_keys_of_windows: false,
                 double: "REAL",
             },
         }
@@ -146,5 +152,6 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     windows_over_asked_rows: true,
     loses_constant_orders: false,
     mixes_orders_that_begin_alike: false,
+    refuses_keys_of_windows: false,
     double: "DOUBLE",
 };

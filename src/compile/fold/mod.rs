@@ -141,7 +141,7 @@ impl Block {
     }
 
     /// A column of it looks over a window, so that its rows must stay as they are.
-    fn windowed(&self) -> bool {
+    pub(in crate::compile) fn windowed(&self) -> bool {
         self.env.iter().any(|(_, rx)| rx.windowed()) || self.order.iter().any(|(rx, _)| rx.windowed())
     }
 
@@ -149,6 +149,15 @@ impl Block {
     /// them in the same SELECT, as ORDER BY, also in the rows in which one of them is NULL; so nothing does.
     fn summed(&self) -> bool {
         self.sets.is_some()
+    }
+
+    /// Whether a column of its sources is among those that it returns, as it is.
+    pub(in crate::compile) fn shows(&self, column: &Rx) -> bool {
+        match &self.projection {
+            Projection::Columns(columns) => columns.iter().any(|(_, _, rx)| rx.is_same_source(column)),
+            Projection::Everything => true,
+            Projection::Nothing => false,
+        }
     }
 
     /// A window looks at the groups of the block itself.

@@ -222,8 +222,10 @@ impl<'a> Lowering<'a> {
             let condition = self.conjunction(&block.having, qualify)?;
             statement.and_having(condition);
         }
+        let hidden = self.hides_sort_keys(block);
         for (rx, key) in &block.order {
-            self.order(rx, *key, qualify, &mut statement)?;
+            let hidden = hidden && matches!(rx.kind(), RxKind::Source { .. }) && !block.shows(rx);
+            self.order(rx, *key, qualify, hidden, &mut statement)?;
         }
         self.slice(block, &mut statement)?;
         Ok(statement)
@@ -368,7 +370,22 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    fn order(&mut self, rx: &Rx, key: SortColumn, qualify: bool, statement: &mut SelectStatement) -> Result<()> {
+    /// Whether a column of a derived table that the block sorts by and does not return must look like no column.
+    fn hides_sort_keys(&self, block: &Block) -> bool {
+        let derived = |place: &usize| {
+            self.folder.sources.get(*place).is_some_and(|source| !matches!(source.kind, SourceKind::Table(_)))
+        };
+        self.caps.refuses_keys_of_windows && block.windowed() && block.sources.iter().any(derived)
+    }
+
+    fn order(
+        &mut self,
+        rx: &Rx,
+        key: SortColumn,
+        qualify: bool,
+        hidden: bool,
+        statement: &mut SelectStatement,
+    ) -> Result<()> {
         // SQL: MariaDB takes a lone placeholder in ORDER BY, and `NOT TRUE`, for a column's position. A constant orders nothing anyway.
         if is_constant(rx) {
             return Ok(());
@@ -384,6 +401,8 @@ impl<'a> Lowering<'a> {
         }
         if self.needs_collation(rx, "`order_by`")? {
             expr = self.collated(expr);
+        } else if hidden {
+            expr = Func::coalesce([expr]).into();
         }
         if nulls && self.caps.nulls_order {
             let place = if key.nulls_first { NullOrdering::First } else { NullOrdering::Last };

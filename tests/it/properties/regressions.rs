@@ -456,3 +456,17 @@ async fn a_window_looks_at_rows_of_a_derived_table_that_a_subquery_chooses() {
     check(steps.clone(), &["s", "b", "a"]).await;
     check(steps.into_iter().skip(1).collect(), &["s", "b", "a"]).await;
 }
+
+/// MariaDB refused the NULL of a column that a window looks at and is sorted by, where the statement is sorted by it and does not return it.
+#[tokio::test]
+async fn a_statement_is_sorted_by_a_column_of_a_derived_table_that_its_windows_look_at() {
+    for (function, of, order) in [("lag", "x", ["id", "-x", "o"]), ("min", "b", ["-b", "o", "id"])] {
+        let steps = vec![
+            Step::Slice(keys(&[of, "id"]), None, 0),
+            Step::Own("o".to_owned(), "id".to_owned()),
+            Step::Window("w".to_owned(), function, Some(of.to_owned()), None, keys(&order)),
+            Step::Select(["w", "id"].map(|name| (name.to_owned(), column(name))).to_vec()),
+        ];
+        check(steps, &["w"]).await;
+    }
+}
