@@ -50,6 +50,8 @@ pub(crate) struct Capabilities {
     /// A column of a derived table that is a window's operand, its key and a key of the block's ORDER BY must not look like a column there: its NULL would
     /// be refused.
     pub(crate) refuses_keys_of_windows: bool,
+    /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block.
+    pub(crate) counts_null_of_subqueries: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
@@ -81,10 +83,16 @@ impl Capabilities {
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
                 refuses_keys_of_windows: false,
+                counts_null_of_subqueries: false,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
-            Dialect::MySql => Capabilities { binary_collation: Some("utf8mb4_0900_bin"), ..MYSQL_FAMILY },
+            Dialect::MySql => Capabilities {
+                binary_collation: Some("utf8mb4_0900_bin"),
+                // SQL: seen on 9.7.
+                counts_null_of_subqueries: true,
+                ..MYSQL_FAMILY
+            },
             // SQL: MariaDB manual, "Supported Character Sets and Collations" (nopad collations).
             Dialect::MariaDb => Capabilities {
                 binary_collation: Some("utf8mb4_nopad_bin"),
@@ -96,6 +104,7 @@ impl Capabilities {
                 loses_constant_orders: true,
                 mixes_orders_that_begin_alike: true,
                 refuses_keys_of_windows: true,
+                counts_null_of_subqueries: false,
                 ..MYSQL_FAMILY
             },
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
@@ -122,6 +131,7 @@ impl Capabilities {
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
                 refuses_keys_of_windows: false,
+                counts_null_of_subqueries: false,
                 double: "REAL",
             },
         }
@@ -153,5 +163,6 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     loses_constant_orders: false,
     mixes_orders_that_begin_alike: false,
     refuses_keys_of_windows: false,
+    counts_null_of_subqueries: false,
     double: "DOUBLE",
 };

@@ -470,3 +470,17 @@ async fn a_statement_is_sorted_by_a_column_of_a_derived_table_that_its_windows_l
         check(steps, &["w"]).await;
     }
 }
+
+/// MySQL counted the NULL of a subquery that sees no row around it.
+#[tokio::test]
+async fn a_null_that_a_frame_gives_is_not_counted() {
+    let steps = vec![
+        Step::In("id".to_owned(), true, false, 1),
+        Step::Largest("l".to_owned(), "id".to_owned(), 2),
+        Step::Own("o".to_owned(), "l".to_owned()),
+        Step::Group(Vec::new(), vec![("n".to_owned(), "distinct", Some("o".to_owned()))]),
+    ];
+    check(steps.clone(), &["n"]).await;
+    let apart = Step::Group(vec!["a".to_owned()], vec![("n".to_owned(), "distinct", Some("o".to_owned()))]);
+    check(steps.into_iter().take(3).chain([apart]).collect(), &["n", "a"]).await;
+}
