@@ -48,6 +48,8 @@ pub(crate) enum ResolvedAlteration {
     ChangeType { name: Ident, from: Option<SqlType>, to: SqlType },
     SetDefault(Ident, Rx),
     DropDefault(Ident),
+    SetNotNull(Ident),
+    DropNotNull(Ident),
     AddUnique(Option<Ident>, Vec<Ident>),
     AddForeignKey(Reference, Option<Ident>),
     AddCheck(Option<Ident>, Rx),

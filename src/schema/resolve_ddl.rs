@@ -378,6 +378,14 @@ impl Create<'_, '_> {
                 self.known(name)?;
                 ResolvedAlteration::DropDefault(name.clone())
             }
+            Alteration::SetNotNull(name) => {
+                self.known(name)?;
+                ResolvedAlteration::SetNotNull(name.clone())
+            }
+            Alteration::DropNotNull(name) => {
+                self.known(name)?;
+                ResolvedAlteration::DropNotNull(name.clone())
+            }
             Alteration::AddUnique(key) => {
                 for column in &key.columns {
                     self.known(column)?;

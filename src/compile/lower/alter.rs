@@ -72,6 +72,12 @@ impl Lowering<'_> {
                 text.name(name);
                 text.words(" DROP DEFAULT");
             }
+            ResolvedAlteration::SetNotNull(name) | ResolvedAlteration::DropNotNull(name) => {
+                text.words(" ALTER COLUMN ");
+                text.name(name);
+                let set = matches!(alteration, ResolvedAlteration::SetNotNull(_));
+                text.words(if set { " SET NOT NULL" } else { " DROP NOT NULL" });
+            }
             ResolvedAlteration::AddUnique(name, columns) => {
                 text.words(" ADD ");
                 constraint(name.as_ref(), text);
@@ -98,9 +104,23 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// SQL: SQLite, "ALTER TABLE": it adds, drops and renames columns, and renames tables.
+    /// SQL: SQLite, "ALTER TABLE": it adds, drops and renames columns, sets and drops NOT NULL, and renames tables.
     fn check_alteration(&self, alteration: &ResolvedAlteration) -> Result<()> {
-        if self.target.dialect != Dialect::Sqlite {
+        let dialect = self.target.dialect;
+        // SQL: MySQL manual, 15.1.9: MODIFY takes a column's whole definition, and forgets what it is not told again.
+        if let (true, ResolvedAlteration::SetNotNull(name) | ResolvedAlteration::DropNotNull(name)) =
+            (dialect.is_mysql_family(), alteration)
+        {
+            let instead = match alteration {
+                ResolvedAlteration::SetNotNull(_) => "write `.add_check(\"name\", col(..).is_not_null())`",
+                _ => "add a column, fill it with an update, drop this one, and rename",
+            };
+            let message = format!(
+                "{dialect} would take the default and the rest of {name:?} away with what it says of NULL; {instead}"
+            );
+            return Err(Error::new(ErrorKind::Unsupported, "table.alter", message).with_column(name.as_str()));
+        }
+        if dialect != Dialect::Sqlite {
             return Ok(());
         }
         let message = match alteration {
@@ -118,7 +138,7 @@ impl Lowering<'_> {
             | ResolvedAlteration::AddForeignKey(..)
             | ResolvedAlteration::AddCheck(..)
             | ResolvedAlteration::DropConstraint(_) => {
-                "SQLite adds, drops and renames columns and changes nothing else of a table; make the table anew, insert its rows from the old one in the same transaction, drop that, and rename"
+                "SQLite adds, drops and renames columns, sets and drops NOT NULL, and changes nothing else of a table; make the table anew, insert its rows from the old one in the same transaction, drop that, and rename"
             }
             _ => return Ok(()),
         };

@@ -19,6 +19,8 @@ pub(crate) enum Alteration {
     ChangeType(Ident, SqlType),
     SetDefault(Ident, Expr),
     DropDefault(Ident),
+    SetNotNull(Ident),
+    DropNotNull(Ident),
     AddUnique(UniqueKey),
     AddForeignKey(Reference),
     AddCheck(Check),
@@ -115,6 +117,21 @@ impl AlterTable {
     /// An insert that doesn't name the column gives it NULL from now on. Not on SQLite.
     pub fn drop_default(self, column: &str) -> AlterTable {
         self.with(Ident::new(column).map(Alteration::DropDefault))
+    }
+
+    /// The column holds no NULL from now on, and none of the rows that are there may hold one. Not on MySQL and MariaDB; a check
+    /// that it is not NULL keeps the same rows out.
+    ///
+    /// SQL text: `ALTER TABLE "t" ALTER COLUMN "a" SET NOT NULL`.
+    pub fn set_not_null(self, column: &str) -> AlterTable {
+        self.with(Ident::new(column).map(Alteration::SetNotNull))
+    }
+
+    /// The column may hold NULL from now on. Not on MySQL and MariaDB.
+    ///
+    /// SQL text: `ALTER TABLE "t" ALTER COLUMN "a" DROP NOT NULL`.
+    pub fn drop_not_null(self, column: &str) -> AlterTable {
+        self.with(Ident::new(column).map(Alteration::DropNotNull))
     }
 
     /// Adds a unique key under a name. On SQLite write [`create_index`](crate::Database::create_index) with `unique`.

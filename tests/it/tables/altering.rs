@@ -114,6 +114,56 @@ async fn a_type_becomes_a_wider_one_or_is_refused() {
 }
 
 #[tokio::test]
+async fn a_column_holds_no_null_or_may_again_where_the_database_can() {
+    support::each(async |test| {
+        let db = test.read_write().await;
+        let create = db.create_table("items").column(column("id", SqlType::Int64).primary_key());
+        let create = create.column(column("name", SqlType::Text).max_length(20).default("it's new").unique());
+        create.column(column("price", SqlType::Int32).not_null().check(col("price").gt(0))).execute().await.unwrap();
+        let put = async |id: i64, name: Option<&str>, price: Option<i32>| {
+            let insert = db.insert("items").columns(["id", "name", "price"]).row((id, name, price)).execute().await;
+            insert.map_err(|error| error.kind())
+        };
+        assert_eq!(put(1, None, Some(5)).await, Ok(1));
+        assert_eq!(put(2, Some("desk"), None).await, Err(ErrorKind::Constraint));
+        let set = db.alter_table("items").set_not_null("name").execute().await;
+        if support::mysql_family(test.dialect) {
+            assert_eq!(set.unwrap_err().code(), "table.alter");
+            assert_eq!(
+                db.alter_table("items").drop_not_null("price").execute().await.unwrap_err().code(),
+                "table.alter"
+            );
+            // What the error says to write instead.
+            let checked = || db.alter_table("items").add_check("named", col("name").is_not_null()).execute();
+            assert_eq!(checked().await.unwrap_err().kind(), ErrorKind::Constraint);
+            db.update("items").set("name", "lamp").where_(col("id").eq(1)).execute().await.unwrap();
+            checked().await.unwrap();
+            assert_eq!(put(3, None, Some(5)).await, Err(ErrorKind::Constraint));
+            return;
+        }
+        // A row holds one, and the column stays as it was.
+        assert_eq!(set.unwrap_err().kind(), ErrorKind::Constraint, "on {}", test.dialect);
+        assert_eq!(put(3, None, Some(5)).await, Ok(1));
+        db.delete("items").where_(col("id").eq(3)).execute().await.unwrap();
+        db.update("items").set("name", "lamp").where_(col("id").eq(1)).execute().await.unwrap();
+        db.alter_table("items").set_not_null("name").execute().await.unwrap();
+        assert_eq!(put(3, None, Some(5)).await, Err(ErrorKind::Constraint), "on {}", test.dialect);
+        db.alter_table("items").drop_not_null("price").execute().await.unwrap();
+        assert_eq!(put(3, Some("chair"), None).await, Ok(1), "on {}", test.dialect);
+        // The default, the key and the check are what they were.
+        db.insert("items").columns(["id", "price"]).row((4, 6)).execute().await.unwrap();
+        assert_eq!(db.table("items").where_(col("name").eq("it's new")).count().await.unwrap(), 1);
+        assert_eq!(put(5, Some("lamp"), Some(1)).await, Err(ErrorKind::Constraint));
+        assert_eq!(put(5, Some("shelf"), Some(0)).await, Err(ErrorKind::Constraint));
+        let details = db.table_details("items").await.unwrap();
+        let nullable = |name: &str| details.columns.iter().find(|it| it.name == name).map(|it| it.nullable);
+        assert_eq!((nullable("name"), nullable("price")), (Some(false), Some(true)), "on {}", test.dialect);
+        db.alter_table("items").set_not_null("nothing").execute().await.unwrap_err();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn indexes_are_unique_partial_and_by_expressions_where_the_database_has_them() {
     support::each(async |test| {
         let db = test.read_write().await;
