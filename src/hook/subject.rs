@@ -1,9 +1,9 @@
 //! On whose behalf statements run.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The most entries of a context map, and the most bytes of a name and of a value in it.
 const CONTEXT_ENTRIES: usize = 32;
@@ -32,7 +32,14 @@ const CONTEXT_TAGS: usize = 64;
 pub struct Subject {
     id: Arc<str>,
     tenant: Option<Arc<str>>,
+    /// A hash of both by a key that this process drew at random: made once for all the limits that count by it.
+    key: u64,
     details: Option<Arc<Details>>,
+}
+
+fn key_of(id: &str, tenant: Option<&str>) -> u64 {
+    static HASHES: OnceLock<RandomState> = OnceLock::new();
+    HASHES.get_or_init(RandomState::new).hash_one((id, tenant))
 }
 
 #[derive(Clone, Default)]
@@ -51,7 +58,7 @@ struct Details {
 impl Subject {
     /// A subject by its id.
     pub fn new(id: impl AsRef<str>) -> Subject {
-        Subject { id: id.as_ref().into(), tenant: None, details: None }
+        Subject { id: id.as_ref().into(), tenant: None, key: key_of(id.as_ref(), None), details: None }
     }
 
     /// Someone who is not known, but may have an address, a tenant or a reason. It has an empty id, which rate limits take for none.
@@ -63,6 +70,7 @@ impl Subject {
     #[must_use = "this returns the changed subject"]
     pub fn tenant(mut self, tenant: impl AsRef<str>) -> Subject {
         self.tenant = Some(tenant.as_ref().into());
+        self.key = key_of(&self.id, Some(tenant.as_ref()));
         self
     }
 
@@ -133,6 +141,11 @@ impl Subject {
         let name: Arc<str> = name.as_ref().into();
         let subject = self.context("context", &*name);
         subject.with(|details| details.named_context = Some(name))
+    }
+
+    /// A number that two subjects have in common only by chance, in this process.
+    pub(super) fn key(&self) -> u64 {
+        self.key
     }
 
     /// The id.

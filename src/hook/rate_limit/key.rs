@@ -32,9 +32,15 @@ pub(super) enum Missing {
 /// Takes the parts of an identity, each apart from the next.
 pub(super) trait Parts {
     fn put(&mut self, part: &[u8]);
+
+    fn put_subject(&mut self, subject: &Subject) {
+        self.put(subject.id().as_bytes());
+        self.put(subject.tenant_id().map_or(&b"-"[..], |_| b"+"));
+        self.put(subject.tenant_id().unwrap_or_default().as_bytes());
+    }
 }
 
-/// The key of each bucket that a statement draws from is a hash of the identity by a key that this process drew at random, so that a long id costs no
+/// The key of each bucket that a statement draws from is a hash of the identity by keys that this process drew at random, so that a long id costs no
 /// more memory than a short one, and nobody can make up one that meets another's. Two that meet by chance (one of 10^13 pairs of rules with a
 /// million keys) share a bucket.
 #[derive(Debug, Default)]
@@ -48,6 +54,10 @@ impl Hashes {
         asker: Asker<'_>,
         visit: &mut dyn FnMut(u64),
     ) -> Result<(), Missing> {
+        if let ([RateScope::Subject], Some(subject)) = (scope, known(asker)) {
+            visit(subject.key());
+            return Ok(());
+        }
         each(scope, asker, &mut || Gathered::new(&self.0), &mut |parts| visit(parts.key()))
     }
 }
@@ -94,6 +104,10 @@ impl<H: Hasher> Parts for Gathered<H> {
         self.gather(part);
         self.gather(&part.len().to_ne_bytes());
     }
+
+    fn put_subject(&mut self, subject: &Subject) {
+        self.put(&subject.key().to_ne_bytes());
+    }
 }
 
 /// Feeds each identity of the scope into a fresh `P`, and visits it.
@@ -125,8 +139,12 @@ pub(super) fn each<P: Parts>(
     Ok(())
 }
 
+fn known(asker: Asker<'_>) -> Option<&Subject> {
+    asker.subject.filter(|subject| !subject.is_anonymous())
+}
+
 fn feed(scope: &[RateScope], asker: Asker<'_>, table: Option<&str>, parts: &mut impl Parts) -> Result<(), Missing> {
-    let subject = || asker.subject.filter(|subject| !subject.is_anonymous()).ok_or(Missing::Subject);
+    let subject = || known(asker).ok_or(Missing::Subject);
     for part in scope {
         match part {
             RateScope::Global => parts.put(b"global"),
@@ -141,12 +159,12 @@ fn feed(scope: &[RateScope], asker: Asker<'_>, table: Option<&str>, parts: &mut 
                 parts.put(statement.handle_name().unwrap_or_default().as_bytes());
                 parts.put(statement.database().as_bytes());
             }
-            RateScope::Subject => put_subject(subject()?, parts),
+            RateScope::Subject => parts.put_subject(subject()?),
             RateScope::Ip => put_ip(asker.subject.and_then(Subject::source_address).ok_or(Missing::Ip)?, parts),
             RateScope::SubjectOrIp => match subject() {
                 Ok(subject) => {
                     parts.put(b"subject");
-                    put_subject(subject, parts);
+                    parts.put_subject(subject);
                 }
                 Err(_) => {
                     parts.put(b"ip");
@@ -155,7 +173,7 @@ fn feed(scope: &[RateScope], asker: Asker<'_>, table: Option<&str>, parts: &mut 
             },
             RateScope::SubjectAndIp => {
                 let subject = subject()?;
-                put_subject(subject, parts);
+                parts.put_subject(subject);
                 put_ip(subject.source_address().ok_or(Missing::Ip)?, parts);
             }
             RateScope::Tenant => {
@@ -165,12 +183,6 @@ fn feed(scope: &[RateScope], asker: Asker<'_>, table: Option<&str>, parts: &mut 
         }
     }
     Ok(())
-}
-
-fn put_subject(subject: &Subject, parts: &mut impl Parts) {
-    parts.put(subject.id().as_bytes());
-    parts.put(subject.tenant_id().map_or(&b"-"[..], |_| b"+"));
-    parts.put(subject.tenant_id().unwrap_or_default().as_bytes());
 }
 
 /// An IPv6 address by its first 64 bits, since whoever has one has all of the rest.
