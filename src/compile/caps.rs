@@ -47,8 +47,8 @@ pub(crate) struct Capabilities {
     pub(crate) loses_constant_orders: bool,
     /// A window whose keys are the first ones of two others must not look so: one of those would be computed in the order of the other.
     pub(crate) mixes_orders_that_begin_alike: bool,
-    /// A column of a derived table that is a window's operand, its key and a key of the block's ORDER BY must not look like a column there: its NULL would
-    /// be refused.
+    /// A column of a derived table that is a window's operand, a window's key and a key of the block's ORDER BY must not look like a column there: it
+    /// would be refused as ambiguous (error 1052) where the block does not return it.
     pub(crate) refuses_keys_of_windows: bool,
     /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block.
     pub(crate) counts_null_of_subqueries: bool,

@@ -415,8 +415,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// `head`, its closing parenthesis and what follows it.
-    /// True when all are columns of tables.
+    /// True when all are columns of tables; a view is taken for one.
     fn are_of_tables(&self, operands: &[Rx]) -> bool {
         let table = |place: &usize| {
             self.folder.sources.get(*place).is_some_and(|source| matches!(source.kind, SourceKind::Table(_)))
@@ -443,6 +442,7 @@ impl Lowering<'_> {
         Ok(counted)
     }
 
+    /// `head`, its closing parenthesis and what follows it.
     pub(super) fn called(&mut self, head: &'static str, args: Vec<Expr>, tail: &Tail) -> Result<Expr> {
         self.assembled(vec![Piece::Text(head)], args, tail)
     }

@@ -457,7 +457,7 @@ async fn a_window_looks_at_rows_of_a_derived_table_that_a_subquery_chooses() {
     check(steps.into_iter().skip(1).collect(), &["s", "b", "a"]).await;
 }
 
-/// MariaDB refused the NULL of a column that a window looks at and is sorted by, where the statement is sorted by it and does not return it.
+/// MariaDB took a column that a window looks at and is sorted by for ambiguous, where the statement is sorted by it and does not return it.
 #[tokio::test]
 async fn a_statement_is_sorted_by_a_column_of_a_derived_table_that_its_windows_look_at() {
     for (function, of, order) in [("lag", "x", ["id", "-x", "o"]), ("min", "b", ["-b", "o", "id"])] {
