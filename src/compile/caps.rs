@@ -47,10 +47,10 @@ pub(crate) struct Capabilities {
     pub(crate) loses_constant_orders: bool,
     /// A window whose keys are the first ones of two others must not look so: one of those would be computed in the order of the other.
     pub(crate) mixes_orders_that_begin_alike: bool,
-    /// A column of a derived table that is a window's operand, a window's key and a key of the block's ORDER BY must not look like a column there: it
-    /// would be refused as ambiguous (error 1052) where the block does not return it.
-    pub(crate) refuses_keys_of_windows: bool,
-    /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block.
+    /// A block with a window must name its columns with their tables: a column of a derived table or a view would be refused as ambiguous
+    /// (error 1052) where a window looks at it and a key of ORDER BY or GROUP BY does too.
+    pub(crate) confuses_names_of_windows: bool,
+    /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block, also where a view's column is that.
     pub(crate) counts_null_of_subqueries: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
@@ -82,7 +82,7 @@ impl Capabilities {
                 windows_over_asked_rows: true,
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
-                refuses_keys_of_windows: false,
+                confuses_names_of_windows: false,
                 counts_null_of_subqueries: false,
                 double: "double precision",
             },
@@ -103,7 +103,7 @@ impl Capabilities {
                 // SQL: seen on 10.11.
                 loses_constant_orders: true,
                 mixes_orders_that_begin_alike: true,
-                refuses_keys_of_windows: true,
+                confuses_names_of_windows: true,
                 counts_null_of_subqueries: false,
                 ..MYSQL_FAMILY
             },
@@ -130,7 +130,7 @@ impl Capabilities {
                 windows_over_asked_rows: true,
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
-                refuses_keys_of_windows: false,
+                confuses_names_of_windows: false,
                 counts_null_of_subqueries: false,
                 double: "REAL",
             },
@@ -162,7 +162,7 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     windows_over_asked_rows: true,
     loses_constant_orders: false,
     mixes_orders_that_begin_alike: false,
-    refuses_keys_of_windows: false,
+    confuses_names_of_windows: false,
     counts_null_of_subqueries: false,
     double: "DOUBLE",
 };

@@ -151,20 +151,6 @@ impl Block {
         self.sets.is_some()
     }
 
-    /// Whether a column of its sources is among those that it returns, as it is.
-    pub(in crate::compile) fn shows(&self, column: &Rx) -> bool {
-        match &self.projection {
-            Projection::Columns(columns) => columns.iter().any(|(_, _, rx)| rx.is_same_source(column)),
-            Projection::Everything => true,
-            Projection::Nothing => false,
-        }
-    }
-
-    /// A window looks at the groups of the block itself.
-    pub(in crate::compile) fn windows_over_groups(&self) -> bool {
-        self.group.is_some() && self.windowed()
-    }
-
     /// Aggregated over all rows: one row, whatever comes in.
     fn one_group(&self) -> bool {
         self.group.as_ref().is_some_and(Vec::is_empty)

@@ -6,11 +6,11 @@ use super::Lowering;
 use super::doors::{Function, function};
 use super::expr::{binary, cast_to, is_text, place_of};
 use super::template::Piece;
-use crate::compile::fold::{SourceKind, is_constant};
+use crate::compile::fold::is_constant;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Edge, OrderKey, OverCall};
-use crate::schema::{Rx, RxKind};
+use crate::schema::Rx;
 use crate::types::{Family, SqlType};
 use crate::value::Value;
 
@@ -108,7 +108,9 @@ impl Lowering<'_> {
             Aggregate::Count if args.is_empty() => self.called("COUNT(*)", args, &tail)?,
             Aggregate::Count if plain => Func::count(arg(&args)).into(),
             Aggregate::Count => self.called("COUNT({0})", args, &tail)?,
-            Aggregate::CountDistinct if self.caps.counts_null_of_subqueries && !self.are_of_tables(&call.operands) => {
+            Aggregate::CountDistinct
+                if self.caps.counts_null_of_subqueries && call.operands.iter().any(Rx::nullable) =>
+            {
                 self.counted_apart(args, &tail)?
             }
             Aggregate::CountDistinct if call.operands.len() == 1 && plain => Func::count_distinct(arg(&args)).into(),
@@ -415,17 +417,10 @@ impl Lowering<'_> {
         }
     }
 
-    /// True when all are columns of tables; a view is taken for one.
-    fn are_of_tables(&self, operands: &[Rx]) -> bool {
-        let table = |place: &usize| {
-            self.folder.sources.get(*place).is_some_and(|source| matches!(source.kind, SourceKind::Table(_)))
-        };
-        operands.iter().all(|operand| matches!(operand.kind(), RxKind::Source { source, .. } if table(source)))
-    }
-
     /// `COUNT(DISTINCT …)`, and 0 where one of them is always NULL.
     ///
-    /// SQL: MySQL counts the NULL of a scalar subquery that sees no row of the block (seen on 9.7), also under an expression or as a derived table's column.
+    /// SQL: MySQL counts the NULL of a scalar subquery that sees no row of the block (seen on 9.7), also under an expression
+    /// or as a column of a derived table or a view, which looks like a table's.
     fn counted_apart(&mut self, args: Vec<Expr>, tail: &Tail) -> Result<Expr> {
         let mut pieces = vec![Piece::Text("COUNT(DISTINCT ")];
         for position in 0..args.len() {

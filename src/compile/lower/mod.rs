@@ -188,12 +188,7 @@ impl<'a> Lowering<'a> {
         let asks = !self.folder.subqueries.is_empty() && block.has_subquery();
         // Below a subquery's own block a name could still mean a column around it, where not all names are known.
         let asked = std::mem::take(&mut self.asked) || (self.nested > 0 && self.folder.sees_around());
-        // SQL: MariaDB takes a column in a window's ORDER BY for ambiguous where groups of a derived table are looked at.
-        let derived = |place: &usize| {
-            self.folder.sources.get(*place).is_some_and(|source| !matches!(source.kind, SourceKind::Table(_)))
-        };
-        let ambiguous =
-            self.target.dialect.is_mysql_family() && block.windows_over_groups() && block.sources.iter().any(derived);
+        let ambiguous = self.caps.confuses_names_of_windows && block.windowed();
         let qualify = asked || block.sources.len() > 1 || asks || ambiguous || self.alias_hides_column(block);
         let mut statement = Query::select();
         let named = std::mem::take(&mut self.named) && qualify;
@@ -222,10 +217,8 @@ impl<'a> Lowering<'a> {
             let condition = self.conjunction(&block.having, qualify)?;
             statement.and_having(condition);
         }
-        let hidden = self.hides_sort_keys(block);
         for (rx, key) in &block.order {
-            let hidden = hidden && matches!(rx.kind(), RxKind::Source { .. }) && !block.shows(rx);
-            self.order(rx, *key, qualify, hidden, &mut statement)?;
+            self.order(rx, *key, qualify, &mut statement)?;
         }
         self.slice(block, &mut statement)?;
         Ok(statement)
@@ -370,22 +363,7 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// Whether a column of a derived table that the block sorts by and does not return must look like no column.
-    fn hides_sort_keys(&self, block: &Block) -> bool {
-        let derived = |place: &usize| {
-            self.folder.sources.get(*place).is_some_and(|source| !matches!(source.kind, SourceKind::Table(_)))
-        };
-        self.caps.refuses_keys_of_windows && block.windowed() && block.sources.iter().any(derived)
-    }
-
-    fn order(
-        &mut self,
-        rx: &Rx,
-        key: SortColumn,
-        qualify: bool,
-        hidden: bool,
-        statement: &mut SelectStatement,
-    ) -> Result<()> {
+    fn order(&mut self, rx: &Rx, key: SortColumn, qualify: bool, statement: &mut SelectStatement) -> Result<()> {
         // SQL: MariaDB takes a lone placeholder in ORDER BY, and `NOT TRUE`, for a column's position. A constant orders nothing anyway.
         if is_constant(rx) {
             return Ok(());
@@ -401,8 +379,6 @@ impl<'a> Lowering<'a> {
         }
         if self.needs_collation(rx, "`order_by`")? {
             expr = self.collated(expr);
-        } else if hidden {
-            expr = Func::coalesce([expr]).into();
         }
         if nulls && self.caps.nulls_order {
             let place = if key.nulls_first { NullOrdering::First } else { NullOrdering::Last };

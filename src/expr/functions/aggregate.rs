@@ -127,7 +127,8 @@ pub fn count(operand: impl CountOperand) -> Expr {
 /// combinations; one with a NULL in it isn't counted.
 ///
 /// SQL text: `COUNT(DISTINCT "c")`. Of several: PostgreSQL `COUNT(DISTINCT ("a", "b")) FILTER (WHERE …)`, MySQL
-/// `COUNT(DISTINCT "a", "b")`, and SQLite counts what a function of this crate packs into one value.
+/// `COUNT(DISTINCT "a", "b")` (of what may be NULL, `CASE WHEN COUNT("a") = 0 THEN 0 ELSE … END`, since MySQL 9 counts the NULL of a
+/// subquery), and SQLite counts what a function of this crate packs into one value.
 pub fn count_distinct(operands: impl DistinctOperands) -> Expr {
     let mut list = Vec::new();
     operands.collect_operands(&mut list);

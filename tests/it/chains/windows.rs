@@ -16,7 +16,10 @@ async fn a_window_stays_in_its_select_until_its_result_decides_about_rows() {
         .case(
             |from| from.t().select(("id", sum(col("v")).over(window().partition_by("g")).as_("total"))).order_by("id"),
             &["1|30", "2|30", "3|70", "4|70", "5|10"],
-            &[r#"SELECT "id", SUM("v") OVER (PARTITION BY "g") AS "total" FROM "t" ORDER BY "id" ASC"#],
+            &[
+                r#"SELECT "id", SUM("v") OVER (PARTITION BY "g") AS "total" FROM "t" ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "t"."id", SUM("t"."v") OVER (PARTITION BY "t"."g") AS "total" FROM "t" ORDER BY "t"."id" ASC"#,
+            ],
         )
         .await;
     tables
@@ -25,6 +28,7 @@ async fn a_window_stays_in_its_select_until_its_result_decides_about_rows() {
             &["2", "4", "5"],
             &[
 r#"SELECT "id" FROM "t" ORDER BY ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) ASC, "id" ASC LIMIT ?1"#,
+                r#"MariaDB: SELECT "t"."id" FROM "t" ORDER BY ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) ASC, "t"."id" ASC LIMIT ?1"#,
 ],
         )
         .await;
@@ -35,6 +39,7 @@ r#"SELECT "id" FROM "t" ORDER BY ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "i
             &["2|1", "3|2", "4|1"],
             &[
 r#"SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" FROM "t" WHERE "v" > ?1 ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "t"."id", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "n" FROM "t" WHERE "t"."v" > ?1 ORDER BY "t"."id" ASC"#,
 ],
         )
         .await;
@@ -44,6 +49,7 @@ r#"SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" F
             &["2|1", "3|2", "4|1"],
             &[
 r#"SELECT "id", "n" FROM (SELECT "v", "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" FROM "t") AS "t_2" WHERE "v" > ?1 ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "id", "n" FROM (SELECT "t"."v", "t"."id", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "n" FROM "t") AS "t_2" WHERE "v" > ?1 ORDER BY "id" ASC"#,
 ],
         )
         .await;
@@ -53,6 +59,7 @@ r#"SELECT "id", "n" FROM (SELECT "v", "id", ROW_NUMBER() OVER (PARTITION BY "g" 
             &["2|1", "4|1", "5|1"],
             &[
 r#"SELECT "id", "n" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n", "id" FROM "t") AS "t_2" WHERE "n" = ?1 ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "id", "n" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "n", "t"."id" FROM "t") AS "t_2" WHERE "n" = ?1 ORDER BY "id" ASC"#,
 ],
         )
         .await;
@@ -62,6 +69,7 @@ r#"SELECT "id", "n" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "i
             &["2", "4", "5"],
             &[
 r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "row_number", "id" FROM "t") AS "t_2" WHERE "row_number" = ?1 ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "row_number", "t"."id" FROM "t") AS "t_2" WHERE "row_number" = ?1 ORDER BY "id" ASC"#,
 ],
         )
         .await;
@@ -77,6 +85,7 @@ r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DE
             &["3", "5"],
             &[
 r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "row_number", "id" FROM "t" WHERE "v" < ?1) AS "t_2" WHERE "row_number" <= ?2 AND "id" > ?3 ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "row_number", "t"."id" FROM "t" WHERE "t"."v" < ?1) AS "t_2" WHERE "row_number" <= ?2 AND "id" > ?3 ORDER BY "id" ASC"#,
 ],
         )
         .await;
@@ -87,6 +96,7 @@ r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DE
             &["1|3", "2|3", "3|3"],
             &[
 r#"SELECT "id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id" ASC LIMIT ?1) AS "t_2" ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "t_2"."id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id" ASC LIMIT ?1) AS "t_2" ORDER BY "t_2"."id" ASC"#,
 ],
         )
         .await;
@@ -94,14 +104,20 @@ r#"SELECT "id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id"
         .case(
             |from| from.t().select(("id", count(all()).over(window()).as_("n"))).order_by("id").limit(2),
             &["1|5", "2|5"],
-            &[r#"SELECT "id", COUNT(*) OVER () AS "n" FROM "t" ORDER BY "id" ASC LIMIT ?1"#],
+            &[
+                r#"SELECT "id", COUNT(*) OVER () AS "n" FROM "t" ORDER BY "id" ASC LIMIT ?1"#,
+                r#"MariaDB: SELECT "t"."id", COUNT(*) OVER () AS "n" FROM "t" ORDER BY "t"."id" ASC LIMIT ?1"#,
+            ],
         )
         .await;
     tables
         .case(
             |from| from.t().select("g").distinct().select(("g", count(all()).over(window()).as_("n"))).order_by("g"),
             &["1|3", "2|3", "3|3"],
-            &[r#"SELECT "g", COUNT(*) OVER () AS "n" FROM (SELECT DISTINCT "g" FROM "t") AS "t_2" ORDER BY "g" ASC"#],
+            &[
+                r#"SELECT "g", COUNT(*) OVER () AS "n" FROM (SELECT DISTINCT "g" FROM "t") AS "t_2" ORDER BY "g" ASC"#,
+                r#"MariaDB: SELECT "t_2"."g", COUNT(*) OVER () AS "n" FROM (SELECT DISTINCT "g" FROM "t") AS "t_2" ORDER BY "t_2"."g" ASC"#,
+            ],
         )
         .await;
     tables
@@ -110,6 +126,7 @@ r#"SELECT "id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id"
             &["1", "2"],
             &[
 r#"SELECT DISTINCT "n" FROM (SELECT COUNT(*) OVER (PARTITION BY "g") AS "n" FROM "t") AS "t_2" ORDER BY "n" ASC"#,
+                r#"MariaDB: SELECT DISTINCT "n" FROM (SELECT COUNT(*) OVER (PARTITION BY "t"."g") AS "n" FROM "t") AS "t_2" ORDER BY "n" ASC"#,
 ],
         )
         .await;
@@ -132,7 +149,7 @@ async fn windows_see_groups_and_groups_see_windows() {
             &[
 r#"SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC NULLS FIRST) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
 r#"PostgreSQL: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
-r#"MariaDB: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") IS NULL DESC, SUM("v") DESC) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"MariaDB: SELECT "t"."g", SUM("t"."v") AS "total", RANK() OVER (ORDER BY SUM("t"."v") IS NULL DESC, SUM("t"."v") DESC) AS "place" FROM "t" GROUP BY "t"."g" ORDER BY "t"."g" ASC"#,
 ],
         )
         .await;
@@ -151,7 +168,7 @@ r#"MariaDB: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") IS N
             &[
 r#"SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS REAL) / (SUM(SUM("v")) OVER ()) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?2 ORDER BY "g" ASC"#,
 r#"PostgreSQL: SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS double precision) / NULLIF(SUM(SUM("v")) OVER (), ?2) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?3 ORDER BY "g" ASC"#,
-r#"MariaDB: SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS DOUBLE) / (SUM(SUM("v")) OVER ()) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?2 ORDER BY "g" ASC"#,
+                r#"MariaDB: SELECT "g" FROM (SELECT CAST((SUM("t"."v") * ?1) AS DOUBLE) / (SUM(SUM("t"."v")) OVER ()) AS "share", "t"."g" FROM "t" GROUP BY "t"."g") AS "t_2" WHERE "share" > ?2 ORDER BY "g" ASC"#,
 ],
         )
         .await;
@@ -168,6 +185,7 @@ r#"MariaDB: SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS DOUBLE) / (SUM(SUM("
             &["1|10", "2|10", "3|null"],
             &[
 r#"SELECT "g", SUM("v" - "before") AS "rise" FROM (SELECT "g", "v", LAG("v", ?1) OVER (PARTITION BY "g" ORDER BY "id") AS "before" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"MariaDB: SELECT "g", SUM("v" - "before") AS "rise" FROM (SELECT "t"."g", "t"."v", LAG("t"."v", ?1) OVER (PARTITION BY "t"."g" ORDER BY "t"."id") AS "before" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
 ],
         )
         .await;
@@ -184,7 +202,7 @@ r#"SELECT "g", SUM("v" - "before") AS "rise" FROM (SELECT "g", "v", LAG("v", ?1)
             &[
 r#"SELECT "id", AVG("running") OVER (PARTITION BY "g") AS "mean" FROM (SELECT SUM("v") OVER (ORDER BY "id") AS "running", "g", "id" FROM "t") AS "t_2" ORDER BY "id" ASC"#,
 r#"PostgreSQL: SELECT "id", AVG(CAST("running" AS double precision)) OVER (PARTITION BY "g") AS "mean" FROM (SELECT SUM("v") OVER (ORDER BY "id") AS "running", "g", "id" FROM "t") AS "t_2" ORDER BY "id" ASC"#,
-r#"MariaDB: SELECT "id", CAST((SUM("running") OVER (PARTITION BY "g")) AS DOUBLE) / (COUNT("running") OVER (PARTITION BY "g")) AS "mean" FROM (SELECT SUM("v") OVER (ORDER BY "id") AS "running", "g", "id" FROM "t") AS "t_2" ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT "t_2"."id", CAST((SUM("t_2"."running") OVER (PARTITION BY "t_2"."g")) AS DOUBLE) / (COUNT("t_2"."running") OVER (PARTITION BY "t_2"."g")) AS "mean" FROM (SELECT SUM("t"."v") OVER (ORDER BY "t"."id") AS "running", "t"."g", "t"."id" FROM "t") AS "t_2" ORDER BY "t_2"."id" ASC"#,
 ],
         )
         .await;
@@ -199,6 +217,7 @@ r#"MariaDB: SELECT "id", CAST((SUM("running") OVER (PARTITION BY "g")) AS DOUBLE
             &["100|1", "200|1", "300|1"],
             &[
 r#"SELECT "u"."x", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id") AS "n" FROM "t") AS "t_2" INNER JOIN "u" ON "t_2"."id" = "u"."t_id" ORDER BY "u"."x" ASC"#,
+                r#"MariaDB: SELECT "u"."x", "t_2"."n" FROM (SELECT "t"."id", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id") AS "n" FROM "t") AS "t_2" INNER JOIN "u" ON "t_2"."id" = "u"."t_id" ORDER BY "u"."x" ASC"#,
 ],
         )
         .await;
@@ -222,7 +241,7 @@ r#"SELECT "u"."x", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (PARTITION BY 
             &[
 r#"SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY "x" DESC NULLS FIRST) AS "n", "t_id", "x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
 r#"PostgreSQL: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY "x" DESC) AS "n", "t_id", "x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
-r#"MariaDB: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY "x" IS NULL DESC, "x" DESC) AS "n", "t_id", "x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
+                r#"MariaDB: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "last"."t_id" ORDER BY "last"."x" IS NULL DESC, "last"."x" DESC) AS "n", "last"."t_id", "last"."x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
 ],
         )
         .await;
@@ -238,6 +257,7 @@ r#"MariaDB: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() O
             &["1|1", "3|3"],
             &[
 r#"SELECT "t_2"."id", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (ORDER BY "id") AS "n" FROM "t") AS "t_2" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t_2"."id" = "u"."t_id") ORDER BY "t_2"."id" ASC"#,
+                r#"MariaDB: SELECT "t_2"."id", "t_2"."n" FROM (SELECT "t"."id", ROW_NUMBER() OVER (ORDER BY "t"."id") AS "n" FROM "t") AS "t_2" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t_2"."id" = "u"."t_id") ORDER BY "t_2"."id" ASC"#,
 ],
         )
         .await;
@@ -256,6 +276,7 @@ async fn frames_are_written_as_they_were_said() {
             &["30", "60", "90", "80", "50"],
             &[
 r#"SELECT SUM("v") OVER (ORDER BY "id" ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS "s" FROM "t" ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT SUM("t"."v") OVER (ORDER BY "t"."id" ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS "s" FROM "t" ORDER BY "t"."id" ASC"#,
 ],
         )
         .await;
@@ -271,7 +292,7 @@ r#"SELECT SUM("v") OVER (ORDER BY "id" ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)
             &["30|1", "20|0", "70|1", "40|0", "10|0"],
             &[
 r#"SELECT SUM("v") OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "s", COUNT("w") FILTER (WHERE "w" > ?1) OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
-r#"MariaDB: SELECT SUM("v") OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "s", COUNT(CASE WHEN ("w" > ?1) THEN "w" END) OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT SUM("t"."v") OVER (PARTITION BY "t"."g" ORDER BY "t"."id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "s", COUNT(CASE WHEN ("t"."w" > ?1) THEN "t"."w" END) OVER (PARTITION BY "t"."g" ORDER BY "t"."id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "n" FROM "t" ORDER BY "t"."id" ASC"#,
 ],
         )
         .await;
@@ -289,7 +310,7 @@ r#"MariaDB: SELECT SUM("v") OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CU
             &[
 r#"SELECT ROW_NUMBER() OVER (ORDER BY "w" DESC NULLS FIRST, "id") AS "n", ROW_NUMBER() OVER (ORDER BY "w" NULLS LAST, "id") AS "m" FROM "t" ORDER BY "id" ASC"#,
 r#"PostgreSQL: SELECT ROW_NUMBER() OVER (ORDER BY "w" DESC, "id") AS "n", ROW_NUMBER() OVER (ORDER BY "w", "id") AS "m" FROM "t" ORDER BY "id" ASC"#,
-r#"MariaDB: SELECT ROW_NUMBER() OVER (ORDER BY "w" IS NULL DESC, "w" DESC, "id") AS "n", ROW_NUMBER() OVER (ORDER BY "w" IS NULL, "w", "id") AS "m" FROM "t" ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT ROW_NUMBER() OVER (ORDER BY "t"."w" IS NULL DESC, "t"."w" DESC, "t"."id") AS "n", ROW_NUMBER() OVER (ORDER BY "t"."w" IS NULL, "t"."w", "t"."id") AS "m" FROM "t" ORDER BY "t"."id" ASC"#,
 ],
         )
         .await;
@@ -302,7 +323,7 @@ r#"MariaDB: SELECT ROW_NUMBER() OVER (ORDER BY "w" IS NULL DESC, "w" DESC, "id")
             &["3", "4", "5", "5", "3"],
             &[
 r#"SELECT COUNT(*) OVER (ORDER BY "v" RANGE BETWEEN UNBOUNDED PRECEDING AND ?1 FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
-r#"MariaDB: SELECT COUNT(*) OVER (ORDER BY "v" RANGE BETWEEN UNBOUNDED PRECEDING AND 10 FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
+                r#"MariaDB: SELECT COUNT(*) OVER (ORDER BY "t"."v" RANGE BETWEEN UNBOUNDED PRECEDING AND 10 FOLLOWING) AS "n" FROM "t" ORDER BY "t"."id" ASC"#,
 ],
         )
         .await;
@@ -315,7 +336,7 @@ async fn aggregates_that_a_database_lacks_take_a_block_of_their_own() {
         .case(|from| from.t().group_by("g").agg(median(col("v"))).order_by("g"), &["1|15.0", "2|35.0", "3|10.0"], &[
 r#"SELECT "g", portcullis_percentile_cont("v", ?1) AS "median_v" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
 r#"PostgreSQL: SELECT "g", PERCENTILE_CONT(?1) WITHIN GROUP (ORDER BY CAST("v" AS double precision)) AS "median_v" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
-r#"MariaDB: SELECT "g", MAX((CASE WHEN ("place" - ?1 <= ?2 * ("number" - ?3)) THEN CAST("v" AS DOUBLE) END)) + ((MIN(?4 * ("number" - ?5)) - MAX((CASE WHEN ("place" - ?6 <= ?7 * ("number" - ?8)) THEN "place" - ?9 END))) * (MIN((CASE WHEN ("place" - ?10 >= ?11 * ("number" - ?12)) THEN CAST("v" AS DOUBLE) END)) - MAX((CASE WHEN ("place" - ?13 <= ?14 * ("number" - ?15)) THEN CAST("v" AS DOUBLE) END)))) AS "median_v" FROM (SELECT "g", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY CAST("v" AS DOUBLE)) AS "place", COUNT(CAST("v" AS DOUBLE)) OVER (PARTITION BY "g") AS "number", "v" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"MariaDB: SELECT "g", MAX((CASE WHEN ("place" - ?1 <= ?2 * ("number" - ?3)) THEN CAST("v" AS DOUBLE) END)) + ((MIN(?4 * ("number" - ?5)) - MAX((CASE WHEN ("place" - ?6 <= ?7 * ("number" - ?8)) THEN "place" - ?9 END))) * (MIN((CASE WHEN ("place" - ?10 >= ?11 * ("number" - ?12)) THEN CAST("v" AS DOUBLE) END)) - MAX((CASE WHEN ("place" - ?13 <= ?14 * ("number" - ?15)) THEN CAST("v" AS DOUBLE) END)))) AS "median_v" FROM (SELECT "t"."g", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY CAST("t"."v" AS DOUBLE)) AS "place", COUNT(CAST("t"."v" AS DOUBLE)) OVER (PARTITION BY "t"."g") AS "number", "t"."v" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
 ])
         .await;
     tables
@@ -330,7 +351,7 @@ r#"MariaDB: SELECT "g", MAX((CASE WHEN ("place" - ?1 <= ?2 * ("number" - ?3)) TH
             &[
 r#"SELECT "g", portcullis_percentile_disc("name", ?1) AS "p", COUNT(*) AS "n" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
 r#"PostgreSQL: SELECT "g", PERCENTILE_DISC(?1) WITHIN GROUP (ORDER BY ("name" COLLATE "C")) AS "p", COUNT(*) AS "n" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
-r#"MariaDB: SELECT "g", MIN(CONVERT((CASE WHEN ("place" >= ?1 * "number") THEN "name" END) USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "p", COUNT(*) AS "n" FROM (SELECT "g", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY CONVERT("name" USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "place", COUNT("name") OVER (PARTITION BY "g") AS "number", "name" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"MariaDB: SELECT "g", MIN(CONVERT((CASE WHEN ("place" >= ?1 * "number") THEN "name" END) USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "p", COUNT(*) AS "n" FROM (SELECT "t"."g", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY CONVERT("t"."name" USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "place", COUNT("t"."name") OVER (PARTITION BY "t"."g") AS "number", "t"."name" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
 ],
         )
         .await;
@@ -338,7 +359,7 @@ r#"MariaDB: SELECT "g", MIN(CONVERT((CASE WHEN ("place" >= ?1 * "number") THEN "
         .case(|from| from.t().agg((mode(col("name")), first(col("id")).order_by(col("v").desc()))), &["a|4"], &[
 r#"SELECT portcullis_mode("name") AS "mode_name", portcullis_first("id" ORDER BY "v" DESC, "id") AS "first_id" FROM "t""#,
 r#"PostgreSQL: SELECT MODE() WITHIN GROUP (ORDER BY ("name" COLLATE "C")) AS "mode_name", ((ARRAY_AGG("id" ORDER BY "v" DESC, "id"))[1]) AS "first_id" FROM "t""#,
-r#"MariaDB: SELECT MIN(CONVERT((CASE WHEN ("frequency" = "highest") THEN "name" END) USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "mode_name", MIN((CASE WHEN ("place" = ?1) THEN "id" END)) AS "first_id" FROM (SELECT "frequency", MAX("frequency") OVER () AS "highest", "name", "place", "id" FROM (SELECT COUNT("name") OVER (PARTITION BY CONVERT("name" USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "frequency", "name", ROW_NUMBER() OVER (ORDER BY "v" DESC, "id") AS "place", "id" FROM "t") AS "t_2") AS "t_3""#,
+                r#"MariaDB: SELECT MIN(CONVERT((CASE WHEN ("frequency" = "highest") THEN "name" END) USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "mode_name", MIN((CASE WHEN ("place" = ?1) THEN "id" END)) AS "first_id" FROM (SELECT "t_2"."frequency", MAX("t_2"."frequency") OVER () AS "highest", "t_2"."name", "t_2"."place", "t_2"."id" FROM (SELECT COUNT("t"."name") OVER (PARTITION BY CONVERT("t"."name" USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "frequency", "t"."name", ROW_NUMBER() OVER (ORDER BY "t"."v" DESC, "t"."id") AS "place", "t"."id" FROM "t") AS "t_2") AS "t_3""#,
 ])
         .await;
     tables
@@ -366,7 +387,7 @@ r#"MariaDB: SELECT MIN(CONVERT((CASE WHEN ("frequency" = "highest") THEN "name" 
             &[
 r#"SELECT "t"."id", "t_2"."middle" FROM "t" INNER JOIN (SELECT "t_id", portcullis_percentile_cont("x", ?1) AS "middle" FROM "u" GROUP BY "t_id") AS "t_2" ON "t"."id" = "t_2"."t_id" WHERE "t_2"."middle" > ?2 ORDER BY "t"."id" ASC"#,
 r#"PostgreSQL: SELECT "t"."id", "t_2"."middle" FROM "t" INNER JOIN (SELECT "t_id", PERCENTILE_CONT(?1) WITHIN GROUP (ORDER BY CAST("x" AS double precision)) AS "middle" FROM "u" GROUP BY "t_id") AS "t_2" ON "t"."id" = "t_2"."t_id" WHERE "t_2"."middle" > ?2 ORDER BY "t"."id" ASC"#,
-r#"MariaDB: SELECT "t"."id", "t_3"."middle" FROM "t" INNER JOIN (SELECT "t_id", MAX((CASE WHEN ("place" - ?1 <= ?2 * ("number" - ?3)) THEN CAST("x" AS DOUBLE) END)) + ((MIN(?4 * ("number" - ?5)) - MAX((CASE WHEN ("place" - ?6 <= ?7 * ("number" - ?8)) THEN "place" - ?9 END))) * (MIN((CASE WHEN ("place" - ?10 >= ?11 * ("number" - ?12)) THEN CAST("x" AS DOUBLE) END)) - MAX((CASE WHEN ("place" - ?13 <= ?14 * ("number" - ?15)) THEN CAST("x" AS DOUBLE) END)))) AS "middle" FROM (SELECT "t_id", ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY CAST("x" AS DOUBLE)) AS "place", COUNT(CAST("x" AS DOUBLE)) OVER (PARTITION BY "t_id") AS "number", "x" FROM "u") AS "t_2" GROUP BY "t_id") AS "t_3" ON "t"."id" = "t_3"."t_id" WHERE "t_3"."middle" > ?16 ORDER BY "t"."id" ASC"#,
+                r#"MariaDB: SELECT "t"."id", "t_3"."middle" FROM "t" INNER JOIN (SELECT "t_id", MAX((CASE WHEN ("place" - ?1 <= ?2 * ("number" - ?3)) THEN CAST("x" AS DOUBLE) END)) + ((MIN(?4 * ("number" - ?5)) - MAX((CASE WHEN ("place" - ?6 <= ?7 * ("number" - ?8)) THEN "place" - ?9 END))) * (MIN((CASE WHEN ("place" - ?10 >= ?11 * ("number" - ?12)) THEN CAST("x" AS DOUBLE) END)) - MAX((CASE WHEN ("place" - ?13 <= ?14 * ("number" - ?15)) THEN CAST("x" AS DOUBLE) END)))) AS "middle" FROM (SELECT "u"."t_id", ROW_NUMBER() OVER (PARTITION BY "u"."t_id" ORDER BY CAST("u"."x" AS DOUBLE)) AS "place", COUNT(CAST("u"."x" AS DOUBLE)) OVER (PARTITION BY "u"."t_id") AS "number", "u"."x" FROM "u") AS "t_2" GROUP BY "t_id") AS "t_3" ON "t"."id" = "t_3"."t_id" WHERE "t_3"."middle" > ?16 ORDER BY "t"."id" ASC"#,
 ],
         )
         .await;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use portcullis::Value;
+use portcullis::{Dialect, Value};
 
 use crate::support::TestDatabase;
 
@@ -82,12 +82,38 @@ pub struct World {
     pub sides_table: String,
     pub facts: Relation,
     pub sides: Relation,
+    /// The facts are a view, whose last column asks the sides.
+    view: bool,
 }
 
 impl World {
     /// The tables whose columns the named cases use.
     pub fn first() -> World {
-        World { facts_table: "facts".to_owned(), sides_table: "sides".to_owned(), facts: facts(), sides: sides() }
+        let (facts_table, sides_table) = ("facts".to_owned(), "sides".to_owned());
+        World { facts_table, sides_table, facts: facts(), sides: sides(), view: false }
+    }
+
+    /// The first tables, with the facts as a view that has a column more: `most`, the largest `w` of the sides whose `k` is above
+    /// `least`.
+    pub fn viewed(least: i64) -> World {
+        let mut world = World::first();
+        world.sides.rows.retain(|row| matches!(row[0], V::Int(k) if k > least));
+        world.with_view()
+    }
+
+    fn with_view(mut self) -> World {
+        let most = self
+            .sides
+            .rows
+            .iter()
+            .map(|row| &row[1])
+            .filter(|w| **w != V::Null)
+            .max_by(|one, other| compare(one, other));
+        let most = most.cloned().unwrap_or(V::Null);
+        self.facts.columns.push(("most".to_owned(), Ty::Int));
+        self.facts.rows.iter_mut().for_each(|row| row.push(most.clone()));
+        self.view = true;
+        self
     }
 
     /// Tables of other names, columns, types, sizes and values, made from the number.
@@ -117,12 +143,15 @@ impl World {
         let sides = (0..dice.roll(9))
             .map(|_| vec![value(&mut dice, Ty::Int), value(&mut dice, Ty::Int), value(&mut dice, Ty::Text)])
             .collect();
-        World {
+        let world = World {
             facts_table: format!("facts {number}"),
             sides_table: format!("sides {number}"),
             facts: Relation { columns, rows },
             sides: Relation { columns: sides_columns(), rows: sides },
-        }
+            view: false,
+        };
+        // Every other one: those of an even number are never asked for.
+        if number % 4 == 1 { world.with_view() } else { world }
     }
 }
 
@@ -182,18 +211,32 @@ pub async fn fill(db: &TestDatabase, world: &World) {
         Ty::Bool => "boolean",
     };
     let mut statements = Vec::new();
-    for (table, relation) in [(&world.facts_table, &world.facts), (&world.sides_table, &world.sides)] {
+    let rows_table = if world.view { format!("rows of {}", world.facts_table) } else { world.facts_table.clone() };
+    for (table, relation) in [(&rows_table, &world.facts), (&world.sides_table, &world.sides)] {
+        // What the view adds is in no table.
+        let stored = relation.columns.len() - usize::from(world.view && *table == rows_table);
         let column = |(place, (column, ty)): (usize, &(String, Ty))| {
             let never = if column == "id" { " NOT NULL" } else { "" };
             format!("{} {}{never}", name(column), type_of(*ty, place))
         };
-        let columns = relation.columns.iter().enumerate().map(column).collect::<Vec<_>>().join(", ");
+        let columns = relation.columns.iter().take(stored).enumerate().map(column).collect::<Vec<_>>().join(", ");
         statements.push(format!("CREATE TABLE {} ({columns})", name(table)));
-        let row = |row: &Vec<V>| format!("({})", row.iter().map(text).collect::<Vec<_>>().join(", "));
+        let row = |row: &Vec<V>| format!("({})", row.iter().take(stored).map(text).collect::<Vec<_>>().join(", "));
         let rows = relation.rows.iter().map(row).collect::<Vec<_>>().join(", ");
         if !rows.is_empty() {
             statements.push(format!("INSERT INTO {} VALUES {rows}", name(table)));
         }
+    }
+    if world.view {
+        let (view, rows, sides) = (name(&world.facts_table), name(&rows_table), name(&world.sides_table));
+        let columns: Vec<String> = world.facts.columns.iter().map(|(column, _)| name(column)).collect();
+        let (most, stored) = columns.split_last().expect("the column that the view adds");
+        // SQLite knows the type of what a view computes from a cast alone.
+        let asked = match db.dialect {
+            Dialect::Sqlite => format!("CAST((SELECT MAX(w) FROM {sides}) AS INTEGER)"),
+            _ => format!("(SELECT MAX(w) FROM {sides})"),
+        };
+        statements.push(format!("CREATE VIEW {view} AS SELECT {}, {asked} AS {most} FROM {rows}", stored.join(", ")));
     }
     db.execute_setup(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
