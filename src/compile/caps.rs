@@ -50,6 +50,14 @@ pub(crate) struct Capabilities {
     /// A block with a window must name its columns with their tables: a column of a derived table or a view would be refused as ambiguous
     /// (error 1052) where a window looks at it and a key of ORDER BY or GROUP BY does too.
     pub(crate) confuses_names_of_windows: bool,
+    /// A derived table's or a view's column that is the same in every row (a literal, a subquery that asks for no row around it) has that value
+    /// for a window also where an outer join filled it with NULL, unless it is part of an expression; and for a subquery of a derived table.
+    pub(crate) forgets_absent_rows: bool,
+    /// What a derived table computes from constants alone counts in conditions also where an outer join filled it with NULL; for a subquery, a
+    /// constant does.
+    pub(crate) computes_filled_constants: bool,
+    /// An integer of a derived table is looked up by a computed double as if that were rounded: `id = 0.5 + 0.25` finds 1.
+    pub(crate) rounds_looked_up_doubles: bool,
     /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block, also where a view's column is that.
     pub(crate) counts_null_of_subqueries: bool,
     /// The type that a double is cast to.
@@ -83,7 +91,10 @@ impl Capabilities {
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
                 confuses_names_of_windows: false,
+                forgets_absent_rows: false,
+                computes_filled_constants: false,
                 counts_null_of_subqueries: false,
+                rounds_looked_up_doubles: false,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -91,6 +102,8 @@ impl Capabilities {
                 binary_collation: Some("utf8mb4_0900_bin"),
                 // SQL: seen on 9.7.
                 counts_null_of_subqueries: true,
+                computes_filled_constants: true,
+                rounds_looked_up_doubles: true,
                 ..MYSQL_FAMILY
             },
             // SQL: MariaDB manual, "Supported Character Sets and Collations" (nopad collations).
@@ -104,7 +117,10 @@ impl Capabilities {
                 loses_constant_orders: true,
                 mixes_orders_that_begin_alike: true,
                 confuses_names_of_windows: true,
+                forgets_absent_rows: true,
+                computes_filled_constants: false,
                 counts_null_of_subqueries: false,
+                rounds_looked_up_doubles: false,
                 ..MYSQL_FAMILY
             },
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
@@ -131,7 +147,10 @@ impl Capabilities {
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
                 confuses_names_of_windows: false,
+                forgets_absent_rows: false,
+                computes_filled_constants: false,
                 counts_null_of_subqueries: false,
+                rounds_looked_up_doubles: false,
                 double: "REAL",
             },
         }
@@ -163,6 +182,9 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     loses_constant_orders: false,
     mixes_orders_that_begin_alike: false,
     confuses_names_of_windows: false,
+    forgets_absent_rows: false,
+    computes_filled_constants: false,
     counts_null_of_subqueries: false,
+    rounds_looked_up_doubles: false,
     double: "DOUBLE",
 };

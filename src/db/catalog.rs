@@ -1,6 +1,6 @@
 //! Reading tables' columns from the database's catalogue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,9 +48,13 @@ struct CatalogColumn {
     collation: Option<String>,
     /// The name of the key that the column is a part of.
     key_name: Option<String>,
-    /// The key's kind: 2 for a primary key, 1 for another over whole columns and all rows, 0 for what else is unique.
+    /// The key's kind: 2 for a primary key, 1 for another over whole columns and all rows, 0 for what else is unique. -1 for no key, but
+    /// the row that says that the table is a view.
     key_kind: Option<i64>,
 }
+
+/// The kind of key in a row that says that its table is a view.
+const IS_VIEW: i64 = -1;
 
 // SQL: PostgreSQL manual, 53.7 (pg_attribute), 53.11 (pg_class), 53.26 (pg_index), 53.64 (pg_type). A domain counts as its base type. A
 // key that is checked at the commit only can be no target of an upsert.
@@ -84,7 +88,7 @@ AND (CASE WHEN :schema IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) \
 AND n.nspname NOT IN ('pg_catalog', 'information_schema') ELSE n.nspname = :schema END) \
 ORDER BY 1, place";
 
-// SQL: MySQL manual, 28.3.8 (INFORMATION_SCHEMA COLUMNS), 28.3.34 (STATISTICS).
+// SQL: MySQL manual, 28.3.8 (INFORMATION_SCHEMA COLUMNS), 28.3.34 (STATISTICS), 28.3.38 (TABLES).
 const MYSQL: &str = "\
 SELECT c.TABLE_NAME AS `table`, c.COLUMN_NAME AS `column`, c.COLUMN_TYPE AS type_name, \
 CAST(c.NUMERIC_PRECISION AS SIGNED) AS detail, CAST(c.NUMERIC_SCALE AS SIGNED) AS scale, \
@@ -97,6 +101,9 @@ CASE WHEN s.SUB_PART IS NOT NULL OR s.COLUMN_NAME IS NULL THEN 0 WHEN s.INDEX_NA
 10000 + CAST(s.SEQ_IN_INDEX AS SIGNED) \
 FROM information_schema.STATISTICS s \
 WHERE s.NON_UNIQUE = 0 AND s.TABLE_SCHEMA = COALESCE(:schema, DATABASE()) AND (:name IS NULL OR s.TABLE_NAME = :name) \
+UNION ALL SELECT t.TABLE_NAME, NULL, NULL, NULL, NULL, 0, NULL, '', -1, 20000 \
+FROM information_schema.TABLES t \
+WHERE t.TABLE_TYPE LIKE '%VIEW' AND t.TABLE_SCHEMA = COALESCE(:schema, DATABASE()) AND (:name IS NULL OR t.TABLE_NAME = :name) \
 ORDER BY 1, place";
 
 // SQL: SQLite, "PRAGMA table_xinfo" and "pragma functions". An INTEGER PRIMARY KEY is the row's id, which is never NULL and has no index.
@@ -222,7 +229,12 @@ impl Runner {
         let columns = take_back::<SerdeSink<CatalogColumn>>(sink)?.into_items();
         let mut tables: BTreeMap<String, Result<Vec<ColumnSchema>>> = BTreeMap::new();
         let mut keys: BTreeMap<String, Vec<KeySchema>> = BTreeMap::new();
+        let mut views = BTreeSet::new();
         for column in columns {
+            if column.key_kind == Some(IS_VIEW) {
+                views.insert(column.table);
+                continue;
+            }
             if let Some(name) = column.key_name {
                 add_part(
                     keys.entry(column.table).or_default(),
@@ -250,7 +262,9 @@ impl Runner {
         Ok(Schema::from_tables(tables.into_iter().filter_map(|(name, columns)| {
             Some({
                 let keys = Some(keys.remove(&name).unwrap_or_default());
-                TableSchema { schema: own.clone(), name, columns: columns.ok()?, keys }
+                // Views matter where a server has to be helped with them.
+                let view = dialect.is_mysql_family().then(|| views.contains(&name));
+                TableSchema { schema: own.clone(), name, columns: columns.ok()?, keys, view }
             })
         })))
     }

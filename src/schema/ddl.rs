@@ -27,6 +27,7 @@ impl ResolvedDdl {
             name: self.table.name.as_str().to_owned(),
             columns: columns.collect(),
             keys: None,
+            view: Some(false),
         })
     }
 }

@@ -65,6 +65,8 @@ pub struct TableSchema {
     pub(crate) columns: Vec<ColumnSchema>,
     /// Its primary and unique keys, where the catalogue was asked.
     pub(crate) keys: Option<Vec<KeySchema>>,
+    /// Whether it is a view, where the catalogue was asked about that.
+    pub(crate) view: Option<bool>,
 }
 
 /// A primary or unique key of a [`TableSchema`], or a unique index.

@@ -91,7 +91,7 @@ impl Resolver<'_> {
             columns.push((id, inner));
             scope.visible.push(Item { original: column.clone(), name: column, relation: name.clone(), id });
         }
-        self.scans.push(ScanInfo { source: ScanSource::Cte { cte, columns }, alias: name, open: false });
+        self.scans.push(ScanInfo { source: ScanSource::Cte { cte, columns }, alias: name, open: false, view: None });
         (NodeKind::Scan(scan).node(), scope)
     }
 

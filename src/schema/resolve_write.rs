@@ -105,7 +105,8 @@ impl Resolver<'_> {
         let known = self.schema.find(table).cloned();
         let open = known.is_none() && table.declared.is_none();
         let source = ScanSource::Table(table.clone());
-        self.scans.push(ScanInfo { source, alias: Some(table.name.clone()), open });
+        let view = known.as_ref().and_then(|table| table.view);
+        self.scans.push(ScanInfo { source, alias: Some(table.name.clone()), open, view });
         let mut scope = Scope::default();
         if open {
             scope.open = Some(Open { scan, relation: Some(table.name.clone()), visible: true });

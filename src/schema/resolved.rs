@@ -203,6 +203,8 @@ pub(crate) struct ScanInfo {
     pub(crate) alias: Option<Ident>,
     /// Its columns are not known.
     pub(crate) open: bool,
+    /// Whether it is a view, where that is known.
+    pub(crate) view: Option<bool>,
 }
 
 #[derive(Debug, Clone)]

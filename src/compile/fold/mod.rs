@@ -5,6 +5,7 @@ mod ctes;
 mod explode;
 mod grouping;
 mod joins;
+mod same;
 mod sets;
 mod subqueries;
 
@@ -22,8 +23,8 @@ use crate::expr::{Comparison, Function, NumberFunction};
 use crate::ident::Ident;
 use crate::query::{JoinKind, SetOperation, TableName};
 use crate::schema::{
-    Asked, ColumnId, Facts, Node, NodeKind, Output, RawStatement, RowCount, Rx, RxKind, ScanId, ScanSource, SortColumn,
-    schema_needed,
+    Asked, ColumnId, Facts, Node, NodeKind, Output, RawStatement, RowCount, Rx, RxKind, ScanId, ScanInfo, ScanSource,
+    SortColumn, schema_needed,
 };
 use crate::types::{Family, SqlType};
 
@@ -74,7 +75,7 @@ pub(super) struct Source {
     pub(super) alias: Ident,
     scan: Option<ScanId>,
     /// An outer join may fill it with NULL.
-    nullable: bool,
+    pub(super) nullable: bool,
     /// It sees the columns of the sources before it.
     pub(super) lateral: bool,
 }
@@ -131,7 +132,7 @@ pub(super) struct Folder<'a> {
 }
 
 impl Block {
-    fn limited(&self) -> bool {
+    pub(super) fn limited(&self) -> bool {
         self.limit.is_some() || !self.offset.is_zero()
     }
 
@@ -615,11 +616,9 @@ impl<'a> Folder<'a> {
         Ok(outer)
     }
 
-    /// A subquery chooses the block's rows, which are those of a derived table.
+    /// A subquery chooses the block's rows, which are those of a derived table, or may be.
     fn asks_of_derived(&self, block: &Block) -> bool {
-        let derived =
-            |place: &usize| self.sources.get(*place).is_some_and(|source| !matches!(source.kind, SourceKind::Table(_)));
-        block.filter.iter().any(has_subquery) && block.sources.iter().any(derived)
+        block.filter.iter().any(has_subquery) && !block.sources.iter().all(|place| self.is_stored(*place))
     }
 
     fn aggregate(&mut self, input: &Node, keys: &[ColumnId], aggregates: &[(ColumnId, Rx)]) -> Result<Block> {
@@ -746,10 +745,13 @@ impl<'a> Folder<'a> {
             RxKind::Aggregate(_) | RxKind::Over(_) => return false,
             RxKind::Subquery { .. } => return true,
             RxKind::Source { column, .. } | RxKind::Column(column) => {
-                let info = self.facts.columns.get(*column);
-                let computed = info.is_some_and(|info| info.scan.is_none());
-                return computed
-                    && (!self.facts.subplans.is_empty() || info.is_some_and(|info| info.lineage.is_empty()));
+                let Some(info) = self.facts.columns.get(*column) else { return false };
+                return match info.scan.and_then(|scan| self.facts.scans.get(scan)) {
+                    // A view may give the same in every row.
+                    Some(ScanInfo { source: ScanSource::Table(_), view, .. }) => *view == Some(true),
+                    Some(_) => false,
+                    None => !self.facts.subplans.is_empty() || info.lineage.is_empty(),
+                };
             }
             _ => {}
         }

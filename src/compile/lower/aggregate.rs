@@ -109,7 +109,11 @@ impl Lowering<'_> {
             Aggregate::Count if plain => Func::count(arg(&args)).into(),
             Aggregate::Count => self.called("COUNT({0})", args, &tail)?,
             Aggregate::CountDistinct
-                if self.caps.counts_null_of_subqueries && call.operands.iter().any(Rx::nullable) =>
+                if self.caps.counts_null_of_subqueries
+                    && call
+                        .operands
+                        .iter()
+                        .any(|operand| operand.nullable() && !self.folder.is_stored_column(operand)) =>
             {
                 self.counted_apart(args, &tail)?
             }

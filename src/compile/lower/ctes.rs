@@ -44,7 +44,7 @@ impl Lowering<'_> {
             let block = cte.block.take().ok_or_else(missing)?;
             // SQL: MySQL 9.7 gives the second use of a relation that is itself an INTERSECT or EXCEPT rows that are not in it.
             let cut = self.target.dialect == Dialect::MySql && self.folder.is_cut_set(&block);
-            let select = if cut { self.select_from(&block) } else { self.select(&block) };
+            let select = if cut { self.select_from(&block) } else { self.derived(&block, true) };
             if let Some(cte) = self.folder.ctes.get_mut(place) {
                 cte.block = Some(block);
             }

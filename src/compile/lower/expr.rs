@@ -28,7 +28,11 @@ impl Lowering<'_> {
                     return Ok(function(Function::Values).arg(Expr::Column(column_ref(None, &name))).into());
                 }
                 let alias = if qualify { self.folder.sources.get(*source).map(|source| &source.alias) } else { None };
-                Expr::Column(column_ref(alias, &name))
+                let column = Expr::Column(column_ref(alias, &name));
+                if self.forgetful && self.folder.may_hide_its_null(rx) {
+                    return Ok(Func::coalesce([column]).into());
+                }
+                column
             }
             RxKind::Bind(place) => place_of(*place),
             RxKind::Null => Expr::Keyword(Keyword::Null),
@@ -261,8 +265,11 @@ impl Lowering<'_> {
         };
         let collate =
             text && !exact && self.caps.binary_collation.is_some() && (self.caps.loose_text || ordered(comparison));
-        let (a, b) = (self.expr(left, qualify)?, self.expr(right, qualify)?);
+        let (mut a, mut b) = (self.expr(left, qualify)?, self.expr(right, qualify)?);
         if !collate {
+            if comparison == Comparison::Equal && self.caps.rounds_looked_up_doubles {
+                (a, b) = (self.looked_up(a, left, right), self.looked_up(b, right, left));
+            }
             return Ok(binary(a, operator, b));
         }
         let exactly = binary(a, operator, self.collated(b));
@@ -272,6 +279,19 @@ impl Lowering<'_> {
         // The loose comparison follows from the exact one; beside it, it lets the database use the column's index.
         let (a, b) = (self.expr(left, qualify)?, self.expr(right, qualify)?);
         Ok(binary(binary(a, operator, b), BinOper::And, exactly))
+    }
+
+    /// An integer that is compared with a double as a double, where it may be one of a derived table.
+    ///
+    /// SQL: seen on MySQL 9.7: it makes an index for the derived table, and looks the double up in it as an integer.
+    fn looked_up(&self, expr: Expr, rx: &Rx, other: &Rx) -> Expr {
+        let whole = rx.sql_type().is_some_and(|found| found.is_integer());
+        let double = other.sql_type().is_some_and(|found| found.is_float());
+        if whole && double && matches!(rx.kind(), RxKind::Source { .. }) && !self.folder.is_stored_column(rx) {
+            cast_to(expr, self.caps.double)
+        } else {
+            expr
+        }
     }
 
     /// SQL: MySQL compares text with a number as doubles, so that `owner = 0` is true for every text that is no number, and

@@ -79,6 +79,8 @@ pub(super) struct Lowering<'a> {
     windows: bool,
     /// The keys of the windows of the block at hand, where the database mixes some up.
     window_keys: Vec<Vec<Rx>>,
+    /// What is lowered stands in a window that takes no notice of what an outer join left NULL.
+    forgetful: bool,
     /// The text holds a subquery within an expression.
     subqueries: bool,
 }
@@ -102,6 +104,7 @@ impl<'a> Lowering<'a> {
             named: false,
             windows: false,
             window_keys: Vec::new(),
+            forgetful: false,
             subqueries: false,
             incoming: None,
             with_inside: false,
@@ -173,6 +176,18 @@ impl<'a> Lowering<'a> {
         self.select_from(block)
     }
 
+    /// The block as a derived table or a relation of WITH, which an outer join may fill with NULL.
+    fn derived(&mut self, block: &Block, filled: bool) -> Result<SelectStatement> {
+        let hides = (self.caps.forgets_absent_rows && self.folder.asks_about_hidden_nulls(block))
+            || (filled && self.caps.computes_filled_constants && self.folder.computes_constants(block));
+        let mut statement = self.select(block)?;
+        if hides && block.limit.is_none() && block.offset.is_zero() {
+            // SQL: a derived table with a LIMIT is not made one with the SELECT around it.
+            statement.limit(self.row_count(RowCount::own(i64::MAX as u64))?);
+        }
+        Ok(statement)
+    }
+
     /// The block as a SELECT with a FROM, also where it does nothing but read a set operation.
     fn select_from(&mut self, block: &Block) -> Result<SelectStatement> {
         if !self.caps.mixes_orders_that_begin_alike {
@@ -188,7 +203,9 @@ impl<'a> Lowering<'a> {
         let asks = !self.folder.subqueries.is_empty() && block.has_subquery();
         // Below a subquery's own block a name could still mean a column around it, where not all names are known.
         let asked = std::mem::take(&mut self.asked) || (self.nested > 0 && self.folder.sees_around());
-        let ambiguous = self.caps.confuses_names_of_windows && block.windowed();
+        let ambiguous = self.caps.confuses_names_of_windows
+            && block.windowed()
+            && !block.sources.iter().all(|place| self.folder.is_stored(*place));
         let qualify = asked || block.sources.len() > 1 || asks || ambiguous || self.alias_hides_column(block);
         let mut statement = Query::select();
         let named = std::mem::take(&mut self.named) && qualify;
@@ -280,17 +297,17 @@ impl<'a> Lowering<'a> {
     fn source(&mut self, place: usize) -> Result<TableRef> {
         let missing = || Error::internal("lower.source");
         let source = self.folder.sources.get_mut(place).ok_or_else(missing)?;
-        let alias = source.alias.clone();
+        let (alias, filled) = (source.alias.clone(), source.nullable);
         // Taken out while it is lowered, and put back: a column's name is looked up in it afterwards.
         let kind = std::mem::replace(&mut source.kind, SourceKind::Taken);
-        let table = self.source_kind(&kind, &alias);
+        let table = self.source_kind(&kind, &alias, filled);
         if let Some(source) = self.folder.sources.get_mut(place) {
             source.kind = kind;
         }
         table
     }
 
-    fn source_kind(&mut self, kind: &SourceKind, alias: &Ident) -> Result<TableRef> {
+    fn source_kind(&mut self, kind: &SourceKind, alias: &Ident, filled: bool) -> Result<TableRef> {
         Ok(match kind {
             SourceKind::Table(table) => {
                 let reference = table_ref(table);
@@ -302,7 +319,7 @@ impl<'a> Lowering<'a> {
             }
             SourceKind::Block(block) => match self.folder.as_table(block)? {
                 Some(table) => table_ref(table).alias(iden(alias)),
-                None => TableRef::SubQuery(Box::new(self.select(block)?), iden(alias)),
+                None => TableRef::SubQuery(Box::new(self.derived(block, filled)?), iden(alias)),
             },
             SourceKind::Set { arms, operations } => {
                 TableRef::SubQuery(Box::new(self.set(arms, operations)?), iden(alias))

@@ -16,6 +16,13 @@ use crate::value::Value;
 impl Lowering<'_> {
     pub(super) fn over(&mut self, call: &OverCall<Rx>, qualify: bool) -> Result<Expr> {
         self.windows = true;
+        self.forgetful = self.caps.forgets_absent_rows;
+        let over = self.windowed(call, qualify);
+        self.forgetful = false;
+        over
+    }
+
+    fn windowed(&mut self, call: &OverCall<Rx>, qualify: bool) -> Result<Expr> {
         match &call.function {
             Windowed::Aggregate(aggregate) => self.aggregate(aggregate, Some(call), qualify),
             Windowed::Ranking(function, operands) => self.ranking(*function, operands, call, qualify),

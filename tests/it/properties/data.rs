@@ -82,37 +82,39 @@ pub struct World {
     pub sides_table: String,
     pub facts: Relation,
     pub sides: Relation,
-    /// The facts are a view, whose last column asks the sides.
-    view: bool,
+    /// What the last column of the facts, which are a view then, asks the sides for.
+    view: Option<&'static str>,
+    /// The facts have a primary key, by which the crate knows a table from a view.
+    keyed: bool,
 }
 
 impl World {
     /// The tables whose columns the named cases use.
     pub fn first() -> World {
         let (facts_table, sides_table) = ("facts".to_owned(), "sides".to_owned());
-        World { facts_table, sides_table, facts: facts(), sides: sides(), view: false }
+        World { facts_table, sides_table, facts: facts(), sides: sides(), view: None, keyed: false }
     }
 
     /// The first tables, with the facts as a view that has a column more: `most`, the largest `w` of the sides whose `k` is above
-    /// `least`.
+    /// `least`, the same for all rows.
     pub fn viewed(least: i64) -> World {
         let mut world = World::first();
         world.sides.rows.retain(|row| matches!(row[0], V::Int(k) if k > least));
-        world.with_view()
+        let most = world.most(|_| true);
+        world.with_view("SELECT MAX(w) FROM sides", |_, _| most.clone())
     }
 
-    fn with_view(mut self) -> World {
-        let most = self
-            .sides
-            .rows
-            .iter()
-            .map(|row| &row[1])
-            .filter(|w| **w != V::Null)
-            .max_by(|one, other| compare(one, other));
-        let most = most.cloned().unwrap_or(V::Null);
+    /// The largest `w` of the sides whose `k` is as wanted.
+    fn most(&self, wanted: impl Fn(&V) -> bool) -> V {
+        let found = self.sides.rows.iter().filter(|row| wanted(&row[0])).map(|row| &row[1]).filter(|w| **w != V::Null);
+        found.max_by(|one, other| compare(one, other)).cloned().unwrap_or(V::Null)
+    }
+
+    fn with_view(mut self, asked: &'static str, most: impl Fn(&World, &V) -> V) -> World {
+        let values: Vec<V> = self.facts.rows.iter().map(|row| most(&self, &row[0])).collect();
         self.facts.columns.push(("most".to_owned(), Ty::Int));
-        self.facts.rows.iter_mut().for_each(|row| row.push(most.clone()));
-        self.view = true;
+        self.facts.rows.iter_mut().zip(values).for_each(|(row, value)| row.push(value));
+        self.view = Some(asked);
         self
     }
 
@@ -148,10 +150,15 @@ impl World {
             sides_table: format!("sides {number}"),
             facts: Relation { columns, rows },
             sides: Relation { columns: sides_columns(), rows: sides },
-            view: false,
+            view: None,
+            keyed: number % 8 == 3,
         };
         // Every other one: those of an even number are never asked for.
-        if number % 4 == 1 { world.with_view() } else { world }
+        if number % 4 == 1 {
+            world.with_view("SELECT MAX(w) FROM sides WHERE k = facts.id", |world, id| world.most(|k| k == id))
+        } else {
+            world
+        }
     }
 }
 
@@ -211,12 +218,19 @@ pub async fn fill(db: &TestDatabase, world: &World) {
         Ty::Bool => "boolean",
     };
     let mut statements = Vec::new();
-    let rows_table = if world.view { format!("rows of {}", world.facts_table) } else { world.facts_table.clone() };
+    let rows_table = match world.view {
+        Some(_) => format!("rows of {}", world.facts_table),
+        None => world.facts_table.clone(),
+    };
     for (table, relation) in [(&rows_table, &world.facts), (&world.sides_table, &world.sides)] {
         // What the view adds is in no table.
-        let stored = relation.columns.len() - usize::from(world.view && *table == rows_table);
+        let stored = relation.columns.len() - usize::from(world.view.is_some() && *table == rows_table);
         let column = |(place, (column, ty)): (usize, &(String, Ty))| {
-            let never = if column == "id" { " NOT NULL" } else { "" };
+            let never = match column == "id" {
+                true if world.keyed => " NOT NULL PRIMARY KEY",
+                true => " NOT NULL",
+                false => "",
+            };
             format!("{} {}{never}", name(column), type_of(*ty, place))
         };
         let columns = relation.columns.iter().take(stored).enumerate().map(column).collect::<Vec<_>>().join(", ");
@@ -227,15 +241,16 @@ pub async fn fill(db: &TestDatabase, world: &World) {
             statements.push(format!("INSERT INTO {} VALUES {rows}", name(table)));
         }
     }
-    if world.view {
-        let (view, rows, sides) = (name(&world.facts_table), name(&rows_table), name(&world.sides_table));
+    if let Some(asked) = world.view {
+        let asked = asked.replace("sides", &name(&world.sides_table)).replace("facts", &name(&rows_table));
+        let asked = match db.dialect {
+            // Elsewhere the type follows; SQLite knows that of what a view computes from a cast alone.
+            Dialect::Sqlite => format!("CAST(({asked}) AS INTEGER)"),
+            _ => format!("({asked})"),
+        };
         let columns: Vec<String> = world.facts.columns.iter().map(|(column, _)| name(column)).collect();
         let (most, stored) = columns.split_last().expect("the column that the view adds");
-        // SQLite knows the type of what a view computes from a cast alone.
-        let asked = match db.dialect {
-            Dialect::Sqlite => format!("CAST((SELECT MAX(w) FROM {sides}) AS INTEGER)"),
-            _ => format!("(SELECT MAX(w) FROM {sides})"),
-        };
+        let (view, rows) = (name(&world.facts_table), name(&rows_table));
         statements.push(format!("CREATE VIEW {view} AS SELECT {}, {asked} AS {most} FROM {rows}", stored.join(", ")));
     }
     db.execute_setup(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;

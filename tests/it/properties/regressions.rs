@@ -303,7 +303,10 @@ async fn a_window_over_one_value_leaves_others_their_order() {
         };
         let rank = Step::Window("r".to_owned(), "dense", None, None, keys(&[of]));
         let total = Step::Window("total".to_owned(), "sum", Some("a".to_owned()), Some("f".to_owned()), Vec::new());
-        check(vec![one, rank, total], &["id", "r", "total"]).await;
+        check(vec![one, rank.clone(), total.clone()], &["id", "r", "total"]).await;
+        if of == "most" {
+            check_in(&World::viewed(0), &[rank, total], &["id", "r", "total"]).await;
+        }
     }
 }
 
@@ -447,6 +450,7 @@ async fn windows_whose_keys_begin_alike_keep_their_own_orders() {
     check(steps.clone(), &["a", "b", "s", "w"]).await;
     check(steps.into_iter().rev().collect(), &["a", "b", "s", "w"]).await;
 }
+
 #[tokio::test]
 async fn a_window_looks_at_rows_of_a_derived_table_that_a_subquery_chooses() {
     let more = Step::WithColumn("b".to_owned(), Tree::Arithmetic('+', Box::new(column("b")), Box::new(whole(1))));
@@ -458,6 +462,10 @@ async fn a_window_looks_at_rows_of_a_derived_table_that_a_subquery_chooses() {
     let steps = vec![more, unused, chosen, rows, lag];
     check(steps.clone(), &["s", "b", "a"]).await;
     check(steps.into_iter().skip(1).collect(), &["s", "b", "a"]).await;
+    let exists = Step::Exists("a".to_owned(), false, 2);
+    let all = ["-id", "a", "b", "-x", "s", "f", "most"];
+    let running = Step::Window("w".to_owned(), "running", Some("a".to_owned()), Some("a".to_owned()), keys(&all));
+    check_in(&World::viewed(-9), &[exists, running], &["id"]).await;
 }
 
 /// MariaDB took a column of a derived table or of a view that a window looks at and a sort key or a group names for ambiguous.
@@ -504,5 +512,99 @@ async fn a_null_that_a_frame_gives_is_not_counted() {
             |keys: &[&str]| Step::Group(names(keys), vec![("n".to_owned(), "distinct", Some("most".to_owned()))]);
         check_in(&World::viewed(least), &[group(&[])], &["n"]).await;
         check_in(&World::viewed(least), &[group(&["a"])], &["n", "a"]).await;
+    }
+}
+
+/// MariaDB's windows saw the value of what is the same for all rows of a frame or a view where an outer join had left NULL.
+#[tokio::test]
+async fn a_window_sees_no_value_where_an_outer_join_left_none() {
+    let windows = |of: &str| {
+        [
+            Step::Window("s".to_owned(), "sum", Some(of.to_owned()), None, Vec::new()),
+            Step::Window("r".to_owned(), "rank", None, None, keys(&[of])),
+            Step::Window("m".to_owned(), "min", Some(of.to_owned()), Some(of.to_owned()), keys(&[of, "id"])),
+        ]
+    };
+    let last = ["s", "r", "m", "id", "w1"];
+    let select = || Step::Select(last.iter().map(|name| ((*name).to_owned(), column(name))).collect());
+    for made in [
+        Step::WithColumn("five".to_owned(), whole(5)),
+        Step::Own("five".to_owned(), "id".to_owned()),
+        Step::Largest("five".to_owned(), "a".to_owned(), 7),
+    ] {
+        for join in [Step::Join("right", "a".to_owned(), 1), Step::Join("full", "b".to_owned(), 1)] {
+            let mut steps = vec![made.clone(), join];
+            steps.extend(windows("five"));
+            steps.push(select());
+            check(steps, &last).await;
+        }
+    }
+    for between in
+        [vec![], vec![Step::As("named".to_owned())], vec![Step::Slice(keys(&["id", "w1", "k1", "t1"]), Some(40), 0)]]
+    {
+        let mut steps = vec![Step::Join("right", "a".to_owned(), 1)];
+        steps.extend(between);
+        steps.extend(windows("most"));
+        steps.push(select());
+        check_in(&World::viewed(0), &steps, &last).await;
+    }
+}
+
+/// What is the same for all rows of a frame, and NULL where an outer join fills it, counted in conditions: on MySQL where it is computed, on
+/// MariaDB where a subquery of a derived table asks about it.
+#[tokio::test]
+async fn a_condition_sees_no_value_where_an_outer_join_left_none() {
+    let always = || Tree::Not(Box::new(Tree::Any(Vec::new())));
+    let five = || Tree::Arithmetic('+', Box::new(whole(2)), Box::new(whole(3)));
+    let right = || Step::Join("right", "id".to_owned(), 1);
+    for (made, wanted) in [
+        (always(), column("c")),
+        (always(), Tree::Not(Box::new(column("c")))),
+        (five(), Tree::Compare("=", Box::new(column("c")), Box::new(whole(5)))),
+        (whole(5), Tree::Compare("=", Box::new(column("c")), Box::new(whole(5)))),
+    ] {
+        let made = Step::WithColumn("c".to_owned(), made);
+        let last = ["id", "c", "k1", "w1", "t1"];
+        let select = Step::Select(last.iter().map(|name| ((*name).to_owned(), column(name))).collect());
+        check(vec![made.clone(), right(), Step::Where(wanted.clone()), select.clone()], &last).await;
+        check(vec![made, Step::As("rel".to_owned()), right(), Step::Where(wanted), select], &last).await;
+    }
+    for made in [Step::WithColumn("c".to_owned(), whole(1)), Step::Own("c".to_owned(), "id".to_owned())] {
+        let largest = ("n".to_owned(), "count", Some("id".to_owned()));
+        let then = [
+            Step::Group(names(&["t1"]), vec![largest]),
+            Step::Reshape(Reshape::Subtotals {
+                cube: false,
+                keys: names(&["t1", "id"]),
+                aggregates: vec![("n".to_owned(), "count", Some("id".to_owned()))],
+            }),
+            Step::Twice("id".to_owned(), 3),
+        ];
+        for (negated, then) in
+            [true, false].into_iter().flat_map(|negated| then.iter().map(move |then| (negated, then.clone())))
+        {
+            let asks = Step::Exists("c".to_owned(), negated, 2);
+            let last: &[&str] = match &then {
+                Step::Twice(..) => &["id", "k1", "t1", "k1_3", "t1_3"],
+                Step::Group(..) => &["t1", "n"],
+                _ => &["t1", "n", "id"],
+            };
+            check(vec![made.clone(), right(), asks, then], last).await;
+        }
+    }
+}
+
+/// MySQL looked a computed double up among integers as if it were rounded.
+#[tokio::test]
+async fn a_double_is_compared_with_integers_as_it_is() {
+    let double = |list: &[f64]| {
+        let sum = list.iter().map(|one| Tree::Literal(V::Float(*one)));
+        sum.reduce(|one, other| Tree::Arithmetic('+', Box::new(one), Box::new(other))).unwrap()
+    };
+    for (found, of) in [(vec![0.5, 0.25], "id"), (vec![0.75, 0.25], "id"), (vec![-0.5, -1.25], "a")] {
+        let wanted = Tree::Compare("=", Box::new(double(&found)), Box::new(column(of)));
+        let limited = Step::Slice(keys(&["id", "a", "b", "x", "s", "f"]), Some(20), 0);
+        check(vec![limited, Step::Where(wanted.clone())], &["id"]).await;
+        check(vec![Step::Distinct, Step::Set("intersect", wanted, false, Some(3))], &["id"]).await;
     }
 }
