@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
-use sqlx::{ConnectOptions, Executor};
+use sqlx::{ConnectOptions, Executor, Row};
 
 use super::dsn::{Address, Dsn, Family, Host};
 use super::tls::{Material, TlsPolicy};
@@ -32,6 +32,16 @@ const FIXED: &str = "SET SESSION sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TAB
     /*!80003 SESSION cte_max_recursion_depth = 4294967295, */ \
     /*!80022 SESSION optimizer_switch = 'derived_condition_pushdown=off', */ NAMES utf8mb4 COLLATE utf8mb4_bin";
 
+/// How many texts a session keeps prepared; then it forgets them all at once.
+///
+/// To close a statement asks for no answer. What is sent after it waits until the server has acknowledged it, which a server that
+/// has nothing to say does after 40 ms (RFC 896 and RFC 1122, 4.2.3.2; sqlx does not set TCP_NODELAY). So none is closed by itself, and
+/// sqlx is told to keep a few more than these.
+pub(crate) const KEPT_TEXTS: usize = 100;
+
+/// The texts of this module that stay prepared besides: those of settings, and a deadline.
+const OWN_TEXTS: usize = settings::MYSQL.len() + 1;
+
 /// Opens a session, proves the server, logs in and sets the session up, all within the connect timeout.
 pub(crate) async fn connect(dsn: &Dsn, session: &Session) -> Result<MySqlConnection> {
     let address = error::address(dsn, Family::MySql)?;
@@ -53,16 +63,13 @@ pub(crate) async fn set_up(connection: &mut MySqlConnection, session: &Session) 
         connection.execute("SET SESSION TRANSACTION READ ONLY").await.map_err(error::setting_up)?;
     }
     if let Some(timeout) = session.statement_timeout {
-        let version: String = sqlx::query_scalar("SELECT VERSION()")
-            .persistent(false)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(error::setting_up)?;
+        let found = (&mut *connection).fetch_one("SELECT VERSION()").await.map_err(error::setting_up)?;
+        let version: String = found.try_get(0).map_err(error::setting_up)?;
         set_deadline(connection, Some(timeout), version.contains("MariaDB")).await.map_err(error::setting_up)?;
     }
     for (name, value) in &session.settings {
         let Some((_, statement)) = settings::MYSQL.iter().find(|(known, _)| known == name) else { continue };
-        let query = sqlx::query(*statement).bind(settings::number(name, value)?).persistent(false);
+        let query = sqlx::query(*statement).bind(settings::number(name, value)?);
         query.execute(&mut *connection).await.map_err(error::setting_up)?;
     }
     Ok(())
@@ -81,7 +88,7 @@ pub(crate) async fn set_deadline(
         let milliseconds = timeout.map_or(0, |timeout| timeout.as_millis().clamp(1, u32::MAX.into()) as u64);
         sqlx::query("SET SESSION max_execution_time = ?").bind(milliseconds)
     };
-    query.persistent(false).execute(connection).await.map(drop)
+    query.execute(connection).await.map(drop)
 }
 
 async fn options(address: &Address) -> Result<MySqlConnectOptions> {
@@ -96,7 +103,7 @@ async fn options(address: &Address) -> Result<MySqlConnectOptions> {
         .port(address.port)
         .username(&address.user)
         .ssl_mode(ssl_mode)
-        .statement_cache_capacity(100)
+        .statement_cache_capacity(KEPT_TEXTS + OWN_TEXTS)
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .timezone(None)

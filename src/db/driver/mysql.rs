@@ -15,6 +15,7 @@ use super::{
     Begin, BoxFuture, Connection, Control, Done, RELEASE, ROLLBACK_TO, RowSink, SAVEPOINT, SavepointName, Server,
     Session, Statement,
 };
+use crate::conn::mysql::KEPT_TEXTS;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::statement::Isolation;
@@ -32,6 +33,9 @@ pub(crate) struct MySqlSession {
     first_types: HashMap<Arc<str>, Vec<SqlType>>,
     /// Texts that the server can't run a second time without preparing them again.
     once: HashSet<Arc<str>>,
+    /// How many texts were made to be prepared for one run, ever and since all were forgotten.
+    made: u64,
+    made_since: usize,
     state: State,
     transaction: Transaction,
     /// The session's own deadline, to go back to after a transaction that had another.
@@ -71,14 +75,11 @@ const ROLLBACK: &str = "ROLLBACK";
 // SQL: RELEASE_ALL_LOCKS, from MySQL 5.7 and MariaDB 10.5.
 const RELEASE_LOCKS: &str = "DO RELEASE_ALL_LOCKS()";
 
-/// More than sqlx keeps prepared, so that forgetting them is rare.
-const KNOWN_TEXTS: usize = 1000;
-
 impl MySqlSession {
     /// Asks a connection that was just made what server it leads to.
     pub(crate) async fn open(mut connection: MySqlConnection, session: &Session) -> Result<Self> {
         let failed = |error| from_sqlx(error, Dialect::MySql);
-        let about = sqlx::query(ABOUT).persistent(false).fetch_one(&mut connection).await.map_err(failed)?;
+        let about = (&mut connection).fetch_one(ABOUT).await.map_err(failed)?;
         let version: String = about.try_get(0).map_err(failed)?;
         let comment: String = about.try_get(1).map_err(failed)?;
         let [_, _, date, datetime, decimal] = about.columns() else {
@@ -101,6 +102,8 @@ impl MySqlSession {
             types,
             first_types: HashMap::new(),
             once: HashSet::new(),
+            made: 0,
+            made_since: 0,
             state: State::Ready,
             transaction: Transaction::None,
             statement_timeout: session.statement_timeout,
@@ -121,7 +124,8 @@ impl MySqlSession {
         self.state = State::Busy;
         let ran_before = self.first_types.contains_key(&statement.sql);
         let mut cached = statement.cached && !self.once.contains(&statement.sql) && self.types_fit(statement).await?;
-        let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(cached);
+        let to_run = if cached { text.clone() } else { self.prepared_anew(&statement.sql).await? };
+        let query = sqlx::query_with::<MySql, _>(to_run, arguments);
         let mut pumped = pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await;
         // SQL: MariaDB 10.11, running a prepared text again, can lose the names of a derived table with a subquery. Names are looked
         // up before anything is done, so a select may be prepared anew and run; what writes is not, since a trigger could fail so.
@@ -134,7 +138,7 @@ impl MySqlSession {
             self.once.insert(Arc::clone(&statement.sql));
             cached = false;
             let arguments = mysql_bind::arguments(&statement.binds, &self.types, self.server.dialect)?;
-            let query = sqlx::query_with::<MySql, _>(text.clone(), arguments).persistent(false);
+            let query = sqlx::query_with::<MySql, _>(self.prepared_anew(&statement.sql).await?, arguments);
             pumped = pump::<MySql>((&mut self.connection).fetch_many(query), expected, sink).await;
         }
         let (layout, done) = match pumped {
@@ -171,16 +175,36 @@ impl MySqlSession {
         if let Some(first) = self.first_types.get(&statement.sql) {
             return Ok(types.eq(first.iter().copied()));
         }
-        if self.first_types.len() >= KNOWN_TEXTS {
-            self.first_types.clear();
-            self.once.clear();
-            // What is forgotten here must not be remembered there.
-            if let Err(error) = self.connection.clear_cached_statements().await {
-                return Err(self.failed(Failure::Wire(error)));
-            }
-        }
-        self.first_types.insert(statement.sql.clone(), types.collect());
+        let types = types.collect::<Vec<_>>();
+        self.make_room().await?;
+        self.first_types.insert(Arc::clone(&statement.sql), types);
         Ok(true)
+    }
+
+    /// The text as one that no other statement of the session has, so that it is prepared for this run.
+    async fn prepared_anew(&mut self, sql: &str) -> Result<SqlStr> {
+        self.make_room().await?;
+        self.made += 1;
+        self.made_since += 1;
+        Ok(text_of(&format!("{sql} /* {} */", self.made).into()))
+    }
+
+    async fn make_room(&mut self) -> Result<()> {
+        if self.first_types.len() + self.made_since < KEPT_TEXTS {
+            return Ok(());
+        }
+        self.once.clear();
+        self.forget().await
+    }
+
+    async fn forget(&mut self) -> Result<()> {
+        // What is forgotten here must not be remembered there.
+        self.first_types.clear();
+        self.made_since = 0;
+        match self.connection.clear_cached_statements().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(Failure::Wire(error))),
+        }
     }
 
     async fn run_fixed(&mut self, text: &'static str) -> Result<()> {
@@ -288,8 +312,8 @@ fn number_of(error: &sqlx::Error) -> Option<u16> {
     Some(error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?.number())
 }
 
-/// The one line that takes a statement's text. It was compiled with placeholders only, is a caller's static raw SQL, or names a
-/// savepoint.
+/// The one line that takes a statement's text. It was compiled with placeholders only, is a caller's static raw SQL (and has a number
+/// in a comment where it is prepared for one run), or names a savepoint.
 fn text_of(sql: &Arc<str>) -> SqlStr {
     #[expect(
         clippy::disallowed_methods,
@@ -358,15 +382,10 @@ impl Connection for MySqlSession {
 
     fn forget_prepared(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            self.first_types.clear();
             self.state = State::Busy;
-            match self.connection.clear_cached_statements().await {
-                Ok(()) => {
-                    self.state = State::Ready;
-                    Ok(())
-                }
-                Err(error) => Err(self.failed(Failure::Wire(error))),
-            }
+            self.forget().await?;
+            self.state = State::Ready;
+            Ok(())
         })
     }
 

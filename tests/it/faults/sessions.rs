@@ -252,3 +252,33 @@ async fn no_size_of_the_pool_panics() {
         assert_eq!(db.sql("SELECT 7 AS n").one_as::<i64>().await.unwrap(), 7, "{size}");
     }
 }
+
+/// What follows the closing of a statement waits for 40 ms (Nagle's algorithm and delayed acknowledgement), so a session closes many at once.
+#[tokio::test]
+async fn statements_that_are_prepared_anew_are_closed_together() {
+    support::on(&[Dialect::MariaDb], async |test| {
+        test.execute_setup(&["CREATE TABLE t (n bigint)", "INSERT INTO t VALUES (1)"]).await;
+        let db = builder(test).pool_size(1).open_read_write().await.unwrap();
+        let tx = db.begin().await.unwrap();
+        let status = async |name: &'static str| {
+            let sql = "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = :name";
+            tx.sql(sql).bind("name", name).one_as::<String>().await.unwrap().parse::<usize>().unwrap()
+        };
+        assert_eq!(status("COM_STMT_CLOSE").await, 0, "closed while the session was opened");
+        for _ in 0..50 {
+            tx.sql("SELECT n FROM t").collect().await.unwrap();
+        }
+        assert_eq!(status("COM_STMT_CLOSE").await, 0);
+        assert!(status("COM_STMT_PREPARE").await >= 50, "raw statements are prepared anew");
+        for n in 0..250 {
+            let column = format!("c{n}");
+            let found = tx.table("t").select([portcullis::col("n").as_(&column)]).collect().await.unwrap();
+            assert_eq!(found.len(), 1);
+        }
+        let (closed, prepared) = (status("COM_STMT_CLOSE").await, status("COM_STMT_PREPARE").await);
+        assert!((200..=prepared).contains(&closed), "{closed} of {prepared}");
+        assert!(prepared - closed <= 110, "{closed} of {prepared}: no more than a hundred stay");
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
