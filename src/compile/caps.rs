@@ -58,6 +58,9 @@ pub(crate) struct Capabilities {
     pub(crate) computes_filled_constants: bool,
     /// An integer of a derived table is looked up by a computed double as if that were rounded: `id = 0.5 + 0.25` finds 1.
     pub(crate) rounds_looked_up_doubles: bool,
+    /// What is computed of groups must be columns of a derived table before it is made distinct or sorted by a window's result: different rows
+    /// are taken for one where an average stands beside what is computed of another aggregate, and rows are sorted by something else.
+    pub(crate) confuses_results_of_groups: bool,
     /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block, also where a view's column is that.
     pub(crate) counts_null_of_subqueries: bool,
     /// The type that a double is cast to.
@@ -92,6 +95,7 @@ impl Capabilities {
                 mixes_orders_that_begin_alike: false,
                 confuses_names_of_windows: false,
                 forgets_absent_rows: false,
+                confuses_results_of_groups: false,
                 computes_filled_constants: false,
                 counts_null_of_subqueries: false,
                 rounds_looked_up_doubles: false,
@@ -118,6 +122,7 @@ impl Capabilities {
                 mixes_orders_that_begin_alike: true,
                 confuses_names_of_windows: true,
                 forgets_absent_rows: true,
+                confuses_results_of_groups: true,
                 computes_filled_constants: false,
                 counts_null_of_subqueries: false,
                 rounds_looked_up_doubles: false,
@@ -148,6 +153,7 @@ impl Capabilities {
                 mixes_orders_that_begin_alike: false,
                 confuses_names_of_windows: false,
                 forgets_absent_rows: false,
+                confuses_results_of_groups: false,
                 computes_filled_constants: false,
                 counts_null_of_subqueries: false,
                 rounds_looked_up_doubles: false,
@@ -183,6 +189,7 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     mixes_orders_that_begin_alike: false,
     confuses_names_of_windows: false,
     forgets_absent_rows: false,
+    confuses_results_of_groups: false,
     computes_filled_constants: false,
     counts_null_of_subqueries: false,
     rounds_looked_up_doubles: false,

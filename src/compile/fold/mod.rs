@@ -430,7 +430,10 @@ impl<'a> Folder<'a> {
                 }
                 let again = keys.iter().any(|key| {
                     let own = block.env.iter().find(|(id, _)| *id == key.column);
-                    own.is_some_and(|(_, rx)| self.is_unlike_itself(rx))
+                    own.is_some_and(|(_, rx)| {
+                        let of_groups = block.group.is_some() && rx.windowed() && self.caps.confuses_results_of_groups;
+                        of_groups || self.is_unlike_itself(rx)
+                    })
                 });
                 if block.limited() || block.summed() || distinct_hides || again {
                     block = self.wrap(block)?;
@@ -465,6 +468,7 @@ impl<'a> Folder<'a> {
             NodeKind::Distinct(input, columns) => {
                 let mut block = self.fold(input)?;
                 let kept = block.limited() || block.windowed() || block.summed();
+                let kept = kept || (block.group.is_some() && self.caps.confuses_results_of_groups);
                 if kept || block.distinct.as_ref().is_some_and(|known| known != columns) {
                     block = self.wrap(block)?;
                 }

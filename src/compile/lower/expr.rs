@@ -486,6 +486,13 @@ impl Lowering<'_> {
             },
             (Some(Family::Number), SqlType::Bool) => binary(inner, BinOper::NotEqual, helper),
             (Some(Family::Number), SqlType::Text) if from.is_some_and(SqlType::is_integer) => {
+                let plain = matches!(operand.kind(), RxKind::Source { .. } | RxKind::Bind(_));
+                // SQL: a sum is a decimal, and on MySQL a placeholder beside it is one of 30 digits, as is what is made of both.
+                let inner = if dialect == Dialect::MySql && !plain {
+                    self.template("TRUNCATE({0}, 0)", vec![inner])?
+                } else {
+                    inner
+                };
                 cast_to(inner, text_name(dialect))
             }
             (Some(Family::Bool), SqlType::Text) => {

@@ -432,7 +432,7 @@ async fn distinct_is_over_what_is_visible() {
             &["1", "2"],
             &[
                 r#"SELECT DISTINCT COUNT(*) AS "n" FROM "t" GROUP BY "g" ORDER BY COUNT(*) ASC"#,
-                r#"MariaDB: SELECT "n" FROM (SELECT DISTINCT COUNT(*) AS "n" FROM "t" GROUP BY "g") AS "t_2" ORDER BY "n" ASC"#,
+                r#"MariaDB: SELECT DISTINCT "n" FROM (SELECT COUNT(*) AS "n" FROM "t" GROUP BY "g") AS "t_2" ORDER BY "n" ASC"#,
             ],
         )
         .await;

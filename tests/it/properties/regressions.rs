@@ -608,3 +608,53 @@ async fn a_double_is_compared_with_integers_as_it_is() {
         check(vec![Step::Distinct, Step::Set("intersect", wanted, false, Some(3))], &["id"]).await;
     }
 }
+
+/// MariaDB took different groups for one.
+#[tokio::test]
+async fn distinct_looks_at_averages_and_what_is_computed_of_counts() {
+    let (mean, count) =
+        (("mean".to_owned(), "avg", Some("id".to_owned())), ("n".to_owned(), "count", Some("b".to_owned())));
+    let steps = vec![
+        Step::Group(names(&["f", "s"]), vec![mean, count]),
+        Step::Select(vec![
+            ("f".to_owned(), column("f")),
+            ("mean".to_owned(), column("mean")),
+            ("less".to_owned(), Tree::Negate(Box::new(column("n")))),
+        ]),
+        Step::Distinct,
+    ];
+    check(steps, &["f", "mean", "less"]).await;
+}
+
+/// MySQL wrote it with the thirty digits of a placeholder.
+#[tokio::test]
+async fn the_text_of_a_sum_or_a_value_is_that_of_a_whole_number() {
+    let text = |of: &str| {
+        let whole = Tree::Coalesce(vec![column(of), whole(3)]);
+        Step::WithColumn("text".to_owned(), Tree::Cast(Box::new(whole), Ty::Text))
+    };
+    let running = Step::Window("w".to_owned(), "running", Some("a".to_owned()), Some("b".to_owned()), keys(&["-id"]));
+    check(vec![running, text("w")], &["id"]).await;
+    let sum = Step::Group(names(&["s"]), vec![("g".to_owned(), "sum", Some("b".to_owned()))]);
+    check(vec![sum, text("g")], &["s"]).await;
+}
+
+/// MariaDB sorted by something else than the window's result.
+#[tokio::test]
+async fn groups_are_sorted_by_a_window_over_them() {
+    let largest = ("g1".to_owned(), "max", Some("order".to_owned()));
+    let different = ("g30".to_owned(), "distinct", Some("id_2".to_owned()));
+    let lag_keys = vec![
+        ("w0_2".to_owned(), true, Some(false)),
+        ("id_2".to_owned(), true, Some(true)),
+        ("g30".to_owned(), false, None),
+    ];
+    let steps = [
+        Step::Window("w0".to_owned(), "dense", None, Some("select".to_owned()), keys(&["order"])),
+        Step::Reshape(Reshape::Subtotals { cube: true, keys: names(&["id", "w0"]), aggregates: vec![largest] }),
+        Step::Twice("g1".to_owned(), 2),
+        Step::Group(names(&["w0_2", "id_2"]), vec![different]),
+        Step::Window("id_2".to_owned(), "lag", Some("w0_2".to_owned()), None, lag_keys),
+    ];
+    check_in(&World::random(8_002_115), &steps, &["w0_2", "id_2", "g30"]).await;
+}
