@@ -61,6 +61,8 @@ pub(crate) struct Capabilities {
     /// What is computed of groups must be columns of a derived table before it is made distinct or sorted by a window's result: different rows
     /// are taken for one where an average stands beside what is computed of another aggregate, and rows are sorted by something else.
     pub(crate) confuses_results_of_groups: bool,
+    /// An element of a list that a subquery chooses comes once for each row of the subquery, where it is joined too.
+    pub(crate) repeats_asked_elements: bool,
     /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block, also where a view's column is that.
     pub(crate) counts_null_of_subqueries: bool,
     /// The type that a double is cast to.
@@ -99,6 +101,7 @@ impl Capabilities {
                 computes_filled_constants: false,
                 counts_null_of_subqueries: false,
                 rounds_looked_up_doubles: false,
+                repeats_asked_elements: false,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -108,6 +111,7 @@ impl Capabilities {
                 counts_null_of_subqueries: true,
                 computes_filled_constants: true,
                 rounds_looked_up_doubles: true,
+                repeats_asked_elements: true,
                 ..MYSQL_FAMILY
             },
             // SQL: MariaDB manual, "Supported Character Sets and Collations" (nopad collations).
@@ -123,9 +127,6 @@ impl Capabilities {
                 confuses_names_of_windows: true,
                 forgets_absent_rows: true,
                 confuses_results_of_groups: true,
-                computes_filled_constants: false,
-                counts_null_of_subqueries: false,
-                rounds_looked_up_doubles: false,
                 ..MYSQL_FAMILY
             },
             // SQL: SQLite, "SELECT" (ordering terms), "Datatypes" 7 (collating sequences), "Expressions" 5 (LIKE).
@@ -157,6 +158,7 @@ impl Capabilities {
                 computes_filled_constants: false,
                 counts_null_of_subqueries: false,
                 rounds_looked_up_doubles: false,
+                repeats_asked_elements: false,
                 double: "REAL",
             },
         }
@@ -193,5 +195,6 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     computes_filled_constants: false,
     counts_null_of_subqueries: false,
     rounds_looked_up_doubles: false,
+    repeats_asked_elements: false,
     double: "DOUBLE",
 };

@@ -163,7 +163,8 @@ impl Folder<'_> {
     }
 
     pub(super) fn exists_join(&mut self, left: &Node, right: &Node, on: Option<&Rx>, negated: bool) -> Result<Block> {
-        let mut outer = self.fold(left)?;
+        let outer = self.fold(left)?;
+        let mut outer = self.stored_elements(outer)?;
         if outer.limited() || outer.group.is_some() || outer.windowed() {
             outer = self.wrap(outer)?;
         }

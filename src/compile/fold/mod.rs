@@ -349,6 +349,9 @@ impl<'a> Folder<'a> {
             NodeKind::Scan(scan) => self.scan(*scan),
             NodeKind::Filter(input, condition) => {
                 let mut block = self.fold(input)?;
+                if has_subquery(condition) {
+                    block = self.stored_elements(block)?;
+                }
                 // A column that a subquery computes is not computed twice.
                 let twice = !self.facts.subplans.is_empty() && block.asks_for(condition);
                 let kept = block.limited() || block.windowed() || block.summed();
@@ -618,6 +621,17 @@ impl<'a> Folder<'a> {
             inner.limit = Some(RowCount::own(i64::MAX as u64));
         }
         Ok(outer)
+    }
+
+    /// The same, where a subquery is about to choose among elements of a list that the database would repeat.
+    fn stored_elements(&mut self, block: Block) -> Result<Block> {
+        let elements = |place: &usize| {
+            self.sources.get(*place).is_some_and(|source| matches!(source.kind, SourceKind::Elements(_)))
+        };
+        if self.caps.repeats_asked_elements && block.sources.iter().any(elements) {
+            return self.wrap_stored(block);
+        }
+        Ok(block)
     }
 
     /// A subquery chooses the block's rows, which are those of a derived table, or may be.

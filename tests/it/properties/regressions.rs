@@ -658,3 +658,17 @@ async fn groups_are_sorted_by_a_window_over_them() {
     ];
     check_in(&World::random(8_002_115), &steps, &["w0_2", "id_2", "g30"]).await;
 }
+
+/// MySQL gave an element once for each row of the subquery that chose it.
+#[tokio::test]
+async fn elements_that_a_subquery_chooses_come_once() {
+    let roll = Reshape::Roll { key: "f".to_owned(), of: "id".to_owned(), name: "e".to_owned() };
+    for chosen in [
+        Step::In("e".to_owned(), false, false, 2),
+        Step::Exists("e".to_owned(), false, 2),
+        Step::Join("semi", "e".to_owned(), 2),
+    ] {
+        let steps = vec![Step::Reshape(roll.clone()), chosen, Step::Twice("e".to_owned(), 3)];
+        check(steps, &["f", "e", "f_3", "e_3"]).await;
+    }
+}
