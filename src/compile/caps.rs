@@ -50,16 +50,17 @@ pub(crate) struct Capabilities {
     /// A block with a window must name its columns with their tables: a column of a derived table or a view would be refused as ambiguous
     /// (error 1052) where a window looks at it and a key of ORDER BY or GROUP BY does too.
     pub(crate) confuses_names_of_windows: bool,
-    /// A derived table's or a view's column that is the same in every row (a literal, a subquery that asks for no row around it) has that value
-    /// for a window also where an outer join filled it with NULL, unless it is part of an expression; and for a subquery of a derived table.
+    /// A derived table's or a view's column that is computed so that NULL gives something else (a literal, COALESCE, a subquery) has that value for
+    /// MIN, MAX and windows also where an outer join filled it with NULL, unless it is part of an expression; and for a subquery.
     pub(crate) forgets_absent_rows: bool,
     /// What a derived table computes from constants alone counts in conditions also where an outer join filled it with NULL; for a subquery, a
-    /// constant does.
+    /// constant and another subquery do.
     pub(crate) computes_filled_constants: bool,
     /// An integer of a derived table is looked up by a computed double as if that were rounded: `id = 0.5 + 0.25` finds 1.
     pub(crate) rounds_looked_up_doubles: bool,
-    /// What is computed of groups must be columns of a derived table before it is made distinct or sorted by a window's result: different rows
-    /// are taken for one where an average stands beside what is computed of another aggregate, and rows are sorted by something else.
+    /// What is computed of groups must be columns of a derived table before it is made distinct or windows look at it: different rows are taken for
+    /// one where an average stands beside what is computed of another aggregate, groups of joined rows with a COUNT(DISTINCT) and a HAVING are
+    /// lost, and rows are sorted by something else.
     pub(crate) confuses_results_of_groups: bool,
     /// An element of a list that a subquery chooses comes once for each row of the subquery, where it is joined too.
     pub(crate) repeats_asked_elements: bool,

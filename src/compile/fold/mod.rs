@@ -360,9 +360,10 @@ impl<'a> Folder<'a> {
                 }
                 let mut found = self.rewrite(&block, condition)?;
                 let grouped = block.group.as_ref().is_some_and(|keys| !keys.is_empty());
-                // SQL: HAVING on MySQL 9.7 doesn't know, and on MariaDB 10.11 takes for NULL, a key that a derived table computes.
+                // SQL: HAVING on MySQL 9.7 doesn't know, and on MariaDB 10.11 takes for NULL, a key that a derived table computes; MariaDB refuses
+                // other keys too where two tables have a column of that name.
                 let loose = self.caps.loose_text && grouped;
-                if loose && parts(&found).iter().any(|part| has_aggregate(part) && self.reads_computed_key(part)) {
+                if loose && parts(&found).iter().any(|part| has_aggregate(part) && reads_key(part)) {
                     block = self.wrap(block)?;
                     found = self.rewrite(&block, condition)?;
                 }
@@ -385,6 +386,7 @@ impl<'a> Folder<'a> {
                     || block.summed()
                     // SQL: SQLite hands a condition on such a window down as a HAVING, and refuses that without a GROUP BY.
                     || block.one_group()
+                    || (block.group.is_some() && self.caps.confuses_results_of_groups)
                     || (!self.caps.subqueries_see_results && block.env.iter().any(|(_, rx)| has_subquery(rx)));
                 let looks = defined.iter().any(|(_, rx)| rx.windowed());
                 if looks && !self.caps.windows_over_asked_rows && self.asks_of_derived(&block) {
@@ -433,10 +435,7 @@ impl<'a> Folder<'a> {
                 }
                 let again = keys.iter().any(|key| {
                     let own = block.env.iter().find(|(id, _)| *id == key.column);
-                    own.is_some_and(|(_, rx)| {
-                        let of_groups = block.group.is_some() && rx.windowed() && self.caps.confuses_results_of_groups;
-                        of_groups || self.is_unlike_itself(rx)
-                    })
+                    own.is_some_and(|(_, rx)| self.is_unlike_itself(rx))
                 });
                 if block.limited() || block.summed() || distinct_hides || again {
                     block = self.wrap(block)?;
@@ -518,7 +517,7 @@ impl<'a> Folder<'a> {
             let random = self.caps.loses_constant_orders
                 && !call.order.is_empty()
                 && sorts().all(|key| self.may_be_constant(key));
-            if random || call.partition.iter().chain(sorts()).any(has_bind) {
+            if random || call.partition.iter().chain(sorts()).any(may_bind) {
                 return true;
             }
         }
@@ -741,21 +740,6 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// A column of a block stands outside of every aggregate: in a block of groups, a key that is computed.
-    fn reads_computed_key(&self, rx: &Rx) -> bool {
-        match rx.kind() {
-            RxKind::Aggregate(_) => return false,
-            RxKind::Source { source, .. } => {
-                let kind = self.sources.get(*source).map(|source| &source.kind);
-                return matches!(kind, Some(SourceKind::Block(_)));
-            }
-            _ => {}
-        }
-        let mut found = false;
-        crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.reads_computed_key(operand));
-        found
-    }
-
     /// Whether a database may find out that an expression is the same in every row: no column of a table is in it, and none that is
     /// surely computed from one.
     pub(super) fn may_be_constant(&self, rx: &Rx) -> bool {
@@ -837,9 +821,39 @@ pub(in crate::compile) fn is_random(rx: &Rx) -> bool {
     found
 }
 
-fn has_bind(rx: &Rx) -> bool {
-    let mut found = matches!(rx.kind(), RxKind::Bind(_));
-    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || has_bind(operand));
+/// Whether its text may hold a placeholder: those of what is computed are the lowering's own to make.
+fn may_bind(rx: &Rx) -> bool {
+    let mut found = !matches!(
+        rx.kind(),
+        RxKind::Column(_)
+            | RxKind::Source { .. }
+            | RxKind::Element { .. }
+            | RxKind::Null
+            | RxKind::True
+            | RxKind::False
+            | RxKind::Not(_)
+            | RxKind::Compare(..)
+            | RxKind::All(_)
+            | RxKind::Any(_)
+            | RxKind::IsNull(..)
+            | RxKind::Case { .. }
+            | RxKind::Coalesce(_)
+            | RxKind::ExactText(_)
+            | RxKind::Row(_)
+    );
+    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || may_bind(operand));
+    found
+}
+
+/// A column stands outside of every aggregate: in a condition on groups, a key.
+fn reads_key(rx: &Rx) -> bool {
+    match rx.kind() {
+        RxKind::Aggregate(_) => return false,
+        RxKind::Source { .. } => return true,
+        _ => {}
+    }
+    let mut found = false;
+    crate::schema::each_operand(rx.kind(), &mut |operand| found = found || reads_key(operand));
     found
 }
 

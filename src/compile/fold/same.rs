@@ -1,9 +1,14 @@
-//! Columns that are the same in every row of their relation, which servers lose sight of where an outer join fills them with NULL.
+//! Columns whose value does not come of their row alone, which servers lose sight of where an outer join fills them with NULL.
 
-use super::{Block, Folder, Projection, SourceKind, is_constant, is_random};
+use super::{Block, Folder, Projection, SourceKind, is_constant};
 use crate::schema::{ColumnId, Rx, RxKind, ScanSource};
 
 impl Folder<'_> {
+    /// Whether a view is read.
+    pub(in crate::compile) fn reads_views(&self) -> bool {
+        self.facts.scans.iter().any(|scan| scan.view == Some(true))
+    }
+
     /// Whether the source is known to be a table and no view.
     pub(in crate::compile) fn is_stored(&self, place: usize) -> bool {
         let source = self.sources.get(place);
@@ -16,7 +21,7 @@ impl Folder<'_> {
         matches!(rx.kind(), RxKind::Source { source, .. } if self.is_stored(*source))
     }
 
-    /// Whether a server that pulls up subselects may find a column the same in every row, though an outer join fills it with NULL.
+    /// Whether a server that pulls up subselects may compute a column of a row that an outer join fills with NULL.
     pub(in crate::compile) fn may_hide_its_null(&self, rx: &Rx) -> bool {
         match rx.kind() {
             RxKind::Source { source, column } => rx.nullable() && self.hides_null(*source, *column, false),
@@ -35,35 +40,24 @@ impl Folder<'_> {
                 let Some(rx) = pulled_up(block, column) else { return false };
                 match rx.kind() {
                     RxKind::Source { source, column } => self.hides_null(*source, *column, filled),
-                    _ => filled && self.is_same_for_all(rx),
+                    _ => filled && !is_strict(rx),
                 }
             }
         }
     }
 
-    /// Whether an expression asks for nothing of the rows that it is computed for. A subquery counts as one that does not.
-    fn is_same_for_all(&self, rx: &Rx) -> bool {
-        if is_constant(rx) {
-            return true;
-        }
-        match rx.kind() {
-            RxKind::Source { source, column } => match self.sources.get(*source).map(|source| &source.kind) {
-                Some(SourceKind::Block(block)) => pulled_up(block, *column).is_some_and(|rx| self.is_same_for_all(rx)),
-                Some(SourceKind::Table(_)) => !self.is_stored(*source),
-                Some(SourceKind::Raw(_) | SourceKind::Cte(_)) => true,
-                _ => false,
+    /// Whether the source is a subselect with a column whose NULL a server that pulls it up may lose sight of.
+    pub(in crate::compile) fn hides_nulls(&self, place: usize) -> bool {
+        match self.sources.get(place).map(|source| &source.kind) {
+            Some(SourceKind::Block(block)) => match &block.projection {
+                Projection::Columns(columns) => columns.iter().any(|(_, id, _)| self.hides_null(place, *id, false)),
+                Projection::Everything | Projection::Nothing => false,
             },
-            RxKind::Column(_) | RxKind::Element { .. } | RxKind::Aggregate(_) | RxKind::Over(_) => false,
-            _ if is_random(rx) => false,
-            _ => {
-                let mut same = true;
-                crate::schema::each_operand(rx.kind(), &mut |operand| same = same && self.is_same_for_all(operand));
-                same
-            }
+            _ => false,
         }
     }
 
-    /// Whether a subquery of the block may ask about a column whose NULL a server loses sight of.
+    /// Whether a subquery of the block may ask about a column of a view or the like whose NULL a server loses sight of.
     pub(in crate::compile) fn asks_about_hidden_nulls(&self, block: &Block) -> bool {
         if !block.has_subquery() {
             return false;
@@ -71,13 +65,6 @@ impl Folder<'_> {
         let may_hide = |place: &usize| {
             self.sources.get(*place).is_some_and(|source| match &source.kind {
                 SourceKind::Table(_) => source.nullable && !self.is_stored(*place),
-                SourceKind::Block(inner) => {
-                    let mut hides = false;
-                    if let Projection::Columns(columns) = &inner.projection {
-                        hides = columns.iter().any(|(_, id, _)| self.hides_null(*place, *id, false));
-                    }
-                    hides
-                }
                 SourceKind::Raw(_) | SourceKind::Cte(_) => source.nullable,
                 _ => false,
             })
@@ -97,6 +84,17 @@ impl Folder<'_> {
                     Some(SourceKind::Block(inner)) => self.computes_constants(inner),
                     _ => false,
                 }))
+    }
+}
+
+/// Whether an expression is NULL for a row whose columns are.
+fn is_strict(rx: &Rx) -> bool {
+    match rx.kind() {
+        RxKind::Source { .. } | RxKind::Null => true,
+        RxKind::Not(operand) | RxKind::Negate(operand) | RxKind::ExactText(operand) => is_strict(operand),
+        RxKind::Cast { operand, .. } => is_strict(operand),
+        RxKind::Arithmetic(_, left, right) | RxKind::Compare(_, left, right) => is_strict(left) || is_strict(right),
+        _ => false,
     }
 }
 

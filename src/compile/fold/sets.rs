@@ -70,6 +70,24 @@ impl Folder<'_> {
             .is_some_and(|(_, _, operations)| operations.iter().any(|operation| operation.kind != SetKind::Union))
     }
 
+    /// True where the block reads a set operation of which a member reads or makes groups.
+    pub(in crate::compile) fn reads_set_of_groups(&self, block: &Block) -> bool {
+        block.sources.iter().any(|place| match self.sources.get(*place).map(|source| &source.kind) {
+            Some(SourceKind::Set { arms, .. }) => arms.iter().any(|arm| self.reads_groups(arm)),
+            Some(SourceKind::Block(inner)) => self.reads_set_of_groups(inner),
+            _ => false,
+        })
+    }
+
+    fn reads_groups(&self, block: &Block) -> bool {
+        let below = |place: &usize| match self.sources.get(*place).map(|source| &source.kind) {
+            Some(SourceKind::Set { arms, .. }) => arms.iter().any(|arm| self.reads_groups(arm)),
+            Some(SourceKind::Block(inner)) => self.reads_groups(inner),
+            _ => false,
+        };
+        block.group.is_some() || block.distinct.is_some() || block.sources.iter().any(below)
+    }
+
     /// The members, to be put back by [`put_set`](Folder::put_set).
     pub(in crate::compile) fn take_set(&mut self, place: usize) -> Result<Vec<Block>> {
         match self.sources.get_mut(place).map(|source| &mut source.kind) {

@@ -40,6 +40,7 @@ impl Lowering<'_> {
         over: Option<&OverCall<Rx>>,
         qualify: bool,
     ) -> Result<Expr> {
+        self.aggregates = true;
         let dialect = self.target.dialect;
         let mysql = dialect.is_mysql_family();
         let first = call.operands.first();
@@ -49,7 +50,13 @@ impl Lowering<'_> {
         }
         let mut args = Vec::with_capacity(call.operands.len());
         for (position, operand) in call.operands.iter().enumerate() {
-            let mut arg = self.expr(operand, qualify)?;
+            let mut arg = match call.function {
+                // These take notice of it everywhere.
+                Aggregate::Count | Aggregate::CountDistinct | Aggregate::Sum | Aggregate::Avg => {
+                    self.expr(operand, qualify)?
+                }
+                _ => self.keeping_nulls(|lowering| lowering.expr(operand, qualify))?,
+            };
             if self.text_matters(call, position) && self.needs_collation(operand, "an aggregate of text")? {
                 arg = self.collated(arg);
             }

@@ -39,12 +39,15 @@ impl Lowering<'_> {
             }
             let missing = || Error::internal("lower.cte");
             let cte = self.folder.ctes.get_mut(place).ok_or_else(missing)?;
-            recursive = recursive || cte.recursive;
+            let repeats = cte.recursive;
+            recursive = recursive || repeats;
             let name = cte.name.clone();
             let block = cte.block.take().ok_or_else(missing)?;
             // SQL: MySQL 9.7 gives the second use of a relation that is itself an INTERSECT or EXCEPT rows that are not in it.
             let cut = self.target.dialect == Dialect::MySql && self.folder.is_cut_set(&block);
-            let select = if cut { self.select_from(&block) } else { self.derived(&block, true) };
+            // SQL: MariaDB 10.11.19 ends, by signal 11, when it hands a condition on the relation down into a set of groups below it.
+            let groups = self.target.dialect == Dialect::MariaDb && !repeats && self.folder.reads_set_of_groups(&block);
+            let select = if cut { self.select_from(&block) } else { self.derived(&block, true, groups) };
             if let Some(cte) = self.folder.ctes.get_mut(place) {
                 cte.block = Some(block);
             }

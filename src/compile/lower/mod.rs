@@ -77,10 +77,14 @@ pub(super) struct Lowering<'a> {
     weights: Vec<usize>,
     /// The text holds a window.
     windows: bool,
+    /// The text holds an aggregate.
+    aggregates: bool,
     /// The keys of the windows of the block at hand, where the database mixes some up.
     window_keys: Vec<Vec<Rx>>,
-    /// What is lowered stands in a window that takes no notice of what an outer join left NULL.
+    /// What is lowered stands in an aggregate or a window that takes no notice of what an outer join left NULL.
     forgetful: bool,
+    /// Sources that are not to be made one with the SELECT around them.
+    stored: Vec<usize>,
     /// The text holds a subquery within an expression.
     subqueries: bool,
 }
@@ -103,8 +107,10 @@ impl<'a> Lowering<'a> {
             asked: false,
             named: false,
             windows: false,
+            aggregates: false,
             window_keys: Vec::new(),
             forgetful: false,
+            stored: Vec::new(),
             subqueries: false,
             incoming: None,
             with_inside: false,
@@ -153,15 +159,23 @@ impl<'a> Lowering<'a> {
         }
         then(&mut writer);
         let (sql, order, skip) = writer.finish()?;
+        let once = self.once();
         let (binds, origins) = self.binds.in_order(&order);
-        // SQL: MariaDB 10.11, when it runs such a prepared statement again, refuses it or finds other rows.
-        let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
         Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), beside: None })
     }
 
     /// A bind of our own, which follows from the plan's shape.
     pub(super) fn bind(&mut self, value: Value, sql_type: SqlType) -> usize {
         self.binds.push(Bind { value, sql_type }, Provenance::Own)
+    }
+
+    /// Whether the database must prepare the text for each run.
+    ///
+    /// SQL: MariaDB 10.11, when it runs a prepared statement again that has a subquery beside a window, or one in a view below windows or
+    /// aggregates, refuses it or finds other rows.
+    fn once(&self) -> bool {
+        let sums = self.windows || self.aggregates;
+        !self.caps.subqueries_see_results && ((self.windows && self.subqueries) || (sums && self.folder.reads_views()))
     }
 
     fn fragment(&mut self, fragment: Vec<Fragment>) -> String {
@@ -176,12 +190,14 @@ impl<'a> Lowering<'a> {
         self.select_from(block)
     }
 
-    /// The block as a derived table or a relation of WITH, which an outer join may fill with NULL.
-    fn derived(&mut self, block: &Block, filled: bool) -> Result<SelectStatement> {
-        let hides = (self.caps.forgets_absent_rows && self.folder.asks_about_hidden_nulls(block))
+    /// The block as a derived table or a relation of WITH, which an outer join may fill with NULL; `stored` where it is not to be made one with
+    /// the SELECT around it.
+    fn derived(&mut self, block: &Block, filled: bool, stored: bool) -> Result<SelectStatement> {
+        let stored = stored
+            || (self.caps.forgets_absent_rows && self.folder.asks_about_hidden_nulls(block))
             || (filled && self.caps.computes_filled_constants && self.folder.computes_constants(block));
         let mut statement = self.select(block)?;
-        if hides && block.limit.is_none() && block.offset.is_zero() {
+        if stored && block.limit.is_none() && block.offset.is_zero() {
             // SQL: a derived table with a LIMIT is not made one with the SELECT around it.
             statement.limit(self.row_count(RowCount::own(i64::MAX as u64))?);
         }
@@ -210,6 +226,10 @@ impl<'a> Lowering<'a> {
         let mut statement = Query::select();
         let named = std::mem::take(&mut self.named) && qualify;
         self.projection(block, qualify, named, &mut statement)?;
+        if asks && (self.caps.forgets_absent_rows || self.caps.computes_filled_constants) {
+            let hiding = block.sources.iter().filter(|place| self.folder.hides_nulls(**place));
+            self.stored.extend(hiding);
+        }
         let mut sources = block.sources.iter();
         if let Some(first) = sources.next() {
             let table = self.source(*first)?;
@@ -297,17 +317,17 @@ impl<'a> Lowering<'a> {
     fn source(&mut self, place: usize) -> Result<TableRef> {
         let missing = || Error::internal("lower.source");
         let source = self.folder.sources.get_mut(place).ok_or_else(missing)?;
-        let (alias, filled) = (source.alias.clone(), source.nullable);
+        let (alias, filled, stored) = (source.alias.clone(), source.nullable, self.stored.contains(&place));
         // Taken out while it is lowered, and put back: a column's name is looked up in it afterwards.
         let kind = std::mem::replace(&mut source.kind, SourceKind::Taken);
-        let table = self.source_kind(&kind, &alias, filled);
+        let table = self.source_kind(&kind, &alias, filled, stored);
         if let Some(source) = self.folder.sources.get_mut(place) {
             source.kind = kind;
         }
         table
     }
 
-    fn source_kind(&mut self, kind: &SourceKind, alias: &Ident, filled: bool) -> Result<TableRef> {
+    fn source_kind(&mut self, kind: &SourceKind, alias: &Ident, filled: bool, stored: bool) -> Result<TableRef> {
         Ok(match kind {
             SourceKind::Table(table) => {
                 let reference = table_ref(table);
@@ -319,7 +339,7 @@ impl<'a> Lowering<'a> {
             }
             SourceKind::Block(block) => match self.folder.as_table(block)? {
                 Some(table) => table_ref(table).alias(iden(alias)),
-                None => TableRef::SubQuery(Box::new(self.derived(block, filled)?), iden(alias)),
+                None => TableRef::SubQuery(Box::new(self.derived(block, filled, stored)?), iden(alias)),
             },
             SourceKind::Set { arms, operations } => {
                 TableRef::SubQuery(Box::new(self.set(arms, operations)?), iden(alias))

@@ -57,7 +57,7 @@ impl Lowering<'_> {
     /// A statement of pieces alone.
     pub(super) fn render_pieces(self, pieces: Vec<Piece>) -> Result<Rendered> {
         let (sql, order, skip) = self.write_pieces(pieces)?;
-        let once = !self.caps.subqueries_see_results && self.windows && self.subqueries;
+        let once = self.once();
         let (binds, origins) = self.binds.in_order(&order);
         Ok(Rendered { sql, binds, origins, skip, once, literals: Vec::new(), beside: None })
     }

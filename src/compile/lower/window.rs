@@ -16,10 +16,15 @@ use crate::value::Value;
 impl Lowering<'_> {
     pub(super) fn over(&mut self, call: &OverCall<Rx>, qualify: bool) -> Result<Expr> {
         self.windows = true;
-        self.forgetful = self.caps.forgets_absent_rows;
-        let over = self.windowed(call, qualify);
-        self.forgetful = false;
-        over
+        self.keeping_nulls(|lowering| lowering.windowed(call, qualify))
+    }
+
+    /// Lowers what stands in an aggregate or a window, where some servers take no notice of what an outer join left NULL.
+    pub(super) fn keeping_nulls<T>(&mut self, lower: impl FnOnce(&mut Self) -> T) -> T {
+        let around = std::mem::replace(&mut self.forgetful, self.caps.forgets_absent_rows);
+        let lowered = lower(self);
+        self.forgetful = around;
+        lowered
     }
 
     fn windowed(&mut self, call: &OverCall<Rx>, qualify: bool) -> Result<Expr> {

@@ -149,7 +149,7 @@ async fn windows_see_groups_and_groups_see_windows() {
             &[
 r#"SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC NULLS FIRST) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
 r#"PostgreSQL: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
-                r#"MariaDB: SELECT "t"."g", SUM("t"."v") AS "total", RANK() OVER (ORDER BY SUM("t"."v") IS NULL DESC, SUM("t"."v") DESC) AS "place" FROM "t" GROUP BY "t"."g" ORDER BY "t"."g" ASC"#,
+                r#"MariaDB: SELECT "t_2"."g", "t_2"."total", RANK() OVER (ORDER BY "t_2"."total" IS NULL DESC, "t_2"."total" DESC) AS "place" FROM (SELECT SUM("v") AS "total", "g" FROM "t" GROUP BY "g") AS "t_2" ORDER BY "t_2"."g" ASC"#,
 ],
         )
         .await;
@@ -168,7 +168,7 @@ r#"PostgreSQL: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") D
             &[
 r#"SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS REAL) / (SUM(SUM("v")) OVER ()) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?2 ORDER BY "g" ASC"#,
 r#"PostgreSQL: SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS double precision) / NULLIF(SUM(SUM("v")) OVER (), ?2) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?3 ORDER BY "g" ASC"#,
-                r#"MariaDB: SELECT "g" FROM (SELECT CAST((SUM("t"."v") * ?1) AS DOUBLE) / (SUM(SUM("t"."v")) OVER ()) AS "share", "t"."g" FROM "t" GROUP BY "t"."g") AS "t_2" WHERE "share" > ?2 ORDER BY "g" ASC"#,
+                r#"MariaDB: SELECT "g" FROM (SELECT CAST(("t_2"."total" * ?1) AS DOUBLE) / (SUM("t_2"."total") OVER ()) AS "share", "t_2"."g" FROM (SELECT SUM("v") AS "total", "g" FROM "t" GROUP BY "g") AS "t_2") AS "t_3" WHERE "share" > ?2 ORDER BY "g" ASC"#,
 ],
         )
         .await;

@@ -672,3 +672,125 @@ async fn elements_that_a_subquery_chooses_come_once() {
         check(steps, &["f", "e", "f_3", "e_3"]).await;
     }
 }
+
+/// MariaDB took for the value of an absent row what COALESCE makes of NULL: in MIN and MAX, in windows, and where a subquery asked about it.
+#[tokio::test]
+async fn what_a_join_left_null_stays_so_where_it_is_computed() {
+    let filled = || Step::Reshape(Reshape::FillNull { column: "a".to_owned(), value: V::Int(4) });
+    let joined = || [filled(), Step::Join("right", "id".to_owned(), 2)];
+    let aggregate = |name: &str, function| (name.to_owned(), function, Some("a".to_owned()));
+    let all = vec![aggregate("largest", "max"), aggregate("least", "min"), aggregate("sum", "sum")];
+    for keys in [&[][..], &["w2"]] {
+        let [one, other] = joined();
+        let names: Vec<&str> = keys.iter().copied().chain(["largest", "least", "sum"]).collect();
+        check(vec![one, other, Step::Group(self::names(keys), all.clone())], &names).await;
+    }
+    let [one, other] = joined();
+    check(vec![one, other, Step::Own("o3".to_owned(), "a".to_owned())], &["id", "k2", "w2", "o3"]).await;
+    for function in ["running", "min", "lag", "sum"] {
+        let [one, other] = joined();
+        let by = if function == "sum" { Vec::new() } else { keys(&["w2", "k2", "id", "t2"]) };
+        let window = Step::Window("w".to_owned(), function, Some("a".to_owned()), None, by);
+        check(vec![one, other, window], &["id", "k2", "w2", "t2", "w"]).await;
+    }
+    for (negated, nulls) in [(false, false), (true, false), (true, true)] {
+        let [one, other] = joined();
+        check(vec![one, other, Step::In("a".to_owned(), negated, nulls, 3)], &["id", "k2", "w2", "t2"]).await;
+        let own = Step::Own("o1".to_owned(), "b".to_owned());
+        let asked = Step::In("o1".to_owned(), negated, nulls, 3);
+        check(vec![own, Step::Using("right", "b".to_owned(), 2), asked], &["id", "b", "w2", "t2"]).await;
+    }
+}
+
+/// MySQL did so where EXISTS asked about a subquery's value.
+#[tokio::test]
+async fn a_frame_is_not_asked_about_a_value_that_a_join_left_null() {
+    for asked in [Step::Join("semi", "o0".to_owned(), 4), Step::Join("anti", "o0".to_owned(), 4)] {
+        let steps = [Step::Own("o0".to_owned(), "order".to_owned()), Step::Using("right", "id".to_owned(), 3), asked];
+        check_in(&World::random(32_000_503), &steps, &["-id", "-order", "o0", "-w3", "t3"]).await;
+    }
+}
+
+/// MariaDB's server ended, and all its sessions with it.
+#[tokio::test]
+async fn a_relation_of_with_that_reads_subtotals_is_asked_for_some_of_its_rows() {
+    let subtotals = Reshape::Subtotals {
+        cube: true,
+        keys: names(&["f", "id"]),
+        aggregates: vec![("g1".to_owned(), "count", Some("id".to_owned()))],
+    };
+    let none = Box::new(Tree::Arithmetic('-', Box::new(column("id")), Box::new(column("id"))));
+    let known = Box::new(Tree::Case(vec![(column("f"), column("id"))], None));
+    let steps = vec![
+        Step::Reshape(subtotals),
+        Step::Drop("g1".to_owned()),
+        Step::Set("union_all", Tree::Compare("<=", none, known), false, Some(3)),
+    ];
+    check(steps, &["f", "id"]).await;
+}
+
+/// MariaDB found no group.
+#[tokio::test]
+async fn windows_see_the_groups_of_joined_rows_that_a_condition_leaves() {
+    let aggregates = vec![
+        ("different".to_owned(), "distinct", Some("b".to_owned())),
+        ("least".to_owned(), "min", Some("id".to_owned())),
+    ];
+    for how in ["left", "inner"] {
+        let steps = vec![
+            Step::Join(how, "a".to_owned(), 1),
+            Step::Group(names(&["s"]), aggregates.clone()),
+            Step::Reshape(Reshape::DropNulls(names(&["least"]))),
+            Step::Window("w".to_owned(), "rank", None, None, keys(&["different"])),
+        ];
+        check(steps, &["s", "different", "least", "w"]).await;
+    }
+}
+
+/// MySQL and MariaDB took the window for two, whose equal rows came in two orders.
+#[tokio::test]
+async fn rows_are_sorted_by_a_window_whose_keys_are_computed() {
+    for computed in [
+        Tree::Negate(Box::new(column("a"))),
+        Tree::Call("length", vec![column("s")]),
+        Tree::Negate(Box::new(Tree::Call("length", vec![column("s")]))),
+    ] {
+        let steps = vec![
+            Step::Set("union_all", Tree::IsNull(Box::new(column("a")), true), true, None),
+            Step::WithColumn("c".to_owned(), computed),
+            Step::Window("w".to_owned(), "lag", Some("f".to_owned()), Some("id".to_owned()), keys(&["id", "-c"])),
+        ];
+        check(steps, &["id", "w", "-c"]).await;
+    }
+}
+
+/// MariaDB refused a condition of groups by a view's column, and by a key whose name another table has too.
+#[tokio::test]
+async fn a_condition_may_hold_a_key_of_a_view_beside_an_aggregate() {
+    let pivot = Reshape::Pivot {
+        keys: names(&["most", "most_0"]),
+        column: "facts".to_owned(),
+        values: vec![(V::Text("a ".to_owned()), "p20".to_owned()), (V::Text("e".to_owned()), "p21".to_owned())],
+        function: "min",
+        of: "most_0".to_owned(),
+    };
+    let pair =
+        |operation, one, other| Box::new(Tree::Arithmetic(operation, Box::new(column(one)), Box::new(column(other))));
+    let condition = Tree::Any(vec![
+        Tree::Compare(">", pair('-', "p21", "most"), Box::new(whole(0))),
+        Tree::Compare("<", pair('+', "most_0", "p20"), Box::new(whole(4))),
+    ]);
+    let steps = [Step::Twice("id".to_owned(), 0), Step::Reshape(pivot), Step::Where(condition)];
+    check_in(&World::random(20_512_381), &steps, &["most", "most_0", "-p20", "-p21"]).await;
+
+    let pivot = Reshape::Pivot {
+        keys: names(&["id_0", "id"]),
+        column: "id".to_owned(),
+        values: vec![(V::Int(2), "p10".to_owned()), (V::Int(4), "p11".to_owned())],
+        function: "min",
+        of: "t_0".to_owned(),
+    };
+    let condition = Tree::Compare("<", pair('-', "id_0", "p10"), Box::new(whole(9)));
+    let steps = [Step::Twice("t".to_owned(), 0), Step::Reshape(pivot), Step::Where(condition)];
+    check_in(&World::random(25_502_643), &steps, &["-id_0", "id", "-p10", "-p11"]).await;
+}
