@@ -133,10 +133,7 @@ fn push_clone(binds: &mut Vec<Bind>, bind: &Bind) {
 }
 
 fn rows(values: &Values<'_>, value: usize) -> Option<u64> {
-    match values.get(value)? {
-        Given::Rows(rows) => Some(*rows),
-        _ => None,
-    }
+    values.get(value)?.rows()
 }
 
 fn rows_bind(rows: u64) -> Option<Bind> {

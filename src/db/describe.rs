@@ -67,7 +67,7 @@ impl Frame {
     #[doc(alias("summary"))]
     pub async fn describe(&self) -> Result<Rows> {
         let whole = self.clone().closed("describe");
-        let runner = Runner::of(self.origin.as_ref()).map_err(|error| error.at(self.relation.location))?;
+        let runner = Runner::of(self.origin.as_ref()).map_err(|error| error.at(self.location()))?;
         let columns = match Box::pin(runner.prepare(&Plan::Frame(&whole))).await {
             Ok(query) => query.columns().cloned().unwrap_or_default(),
             // Running it tells hooks of the refusal.

@@ -73,7 +73,7 @@ impl Plan<'_> {
     /// How many rows it can return or write at most, as far as it says.
     pub(super) fn most_rows(&self) -> Option<u64> {
         match self {
-            Plan::Frame(frame) => frame.relation.most_rows(),
+            Plan::Frame(frame) => frame.most_rows(),
             Plan::Write(write) => write.most_rows(),
             Plan::Raw(_) | Plan::Catalog(_) | Plan::Lock(_) | Plan::Ddl(_) => None,
         }
@@ -121,19 +121,19 @@ impl Plan<'_> {
     fn depth(&self) -> u32 {
         match self {
             Plan::Frame(frame) => {
-                if frame.relation.size > 10_000 {
+                if frame.relation().size > 10_000 {
                     // It will be refused before anything recurses.
                     return 0;
                 }
-                frame.relation.deepest.saturating_add(frame.relation.depth)
+                frame.relation().deepest.saturating_add(frame.relation().depth)
             }
             Plan::Write(write) => {
                 let mut depth = 0;
                 write.each_expr(&mut |expr| depth = depth.max(expr.depth()));
                 match write.frame() {
                     // It will be refused before anything recurses.
-                    Some(frame) if frame.relation.size > 10_000 => 0,
-                    Some(frame) => depth.max(frame.relation.deepest.saturating_add(frame.relation.depth)),
+                    Some(frame) if frame.relation().size > 10_000 => 0,
+                    Some(frame) => depth.max(frame.relation().deepest.saturating_add(frame.relation().depth)),
                     None => depth,
                 }
             }
@@ -164,7 +164,7 @@ impl Plan<'_> {
     /// Where the caller wrote it: the last verb of a chain.
     pub(super) fn location(&self) -> &'static Location<'static> {
         match self {
-            Plan::Frame(frame) => frame.relation.location,
+            Plan::Frame(frame) => frame.location(),
             Plan::Raw(text) | Plan::Catalog(text) | Plan::Lock(text) => text.location,
             Plan::Write(write) => write.location,
             Plan::Ddl(ddl) => ddl.location,
@@ -175,7 +175,7 @@ impl Plan<'_> {
     fn location_of(&self, table: &str) -> &'static Location<'static> {
         let Plan::Frame(frame) = self else { return self.location() };
         let mut found = None;
-        frame.relation.each_below(&mut |relation| {
+        frame.relation().each_below(&mut |relation| {
             if let Verb::Table(name) = &relation.verb
                 && name.name.as_str() == table
             {
@@ -189,7 +189,7 @@ impl Plan<'_> {
     pub(super) fn tables(&self) -> Vec<TableAccess> {
         let mut names = Vec::new();
         match self {
-            Plan::Frame(frame) => tables_of(&frame.relation, &mut names),
+            Plan::Frame(frame) => tables_of(frame.relation(), &mut names),
             Plan::Write(write) => {
                 names.extend(write.table.as_ref().ok().map(|table| table.full_name()));
                 write.each_below(&mut |relation| note_table(relation, &mut names));

@@ -68,7 +68,7 @@ impl Eq for QueryText {}
 /// `Database`), and `Decode` for a value that doesn't fit its type.
 impl Frame {
     fn runner(&self) -> Result<Arc<Runner>> {
-        Runner::of(self.origin.as_ref()).map_err(|error| error.at(self.relation.location))
+        Runner::of(self.origin.as_ref()).map_err(|error| error.at(self.location()))
     }
 
     /// All rows, in memory. They print as a table.
@@ -190,7 +190,7 @@ impl Frame {
     /// The mistakes of the chain; [`ErrorKind::SchemaNeeded`] when the text depends on columns that have not been read yet:
     /// call `db.schema().await` first.
     pub fn to_sql(&self) -> Result<QueryText> {
-        let runner = Runner::behind(self.origin.as_ref()).map_err(|error| error.at(self.relation.location))?;
+        let runner = Runner::behind(self.origin.as_ref()).map_err(|error| error.at(self.location()))?;
         Ok(QueryText::of(runner.core.compile(&Plan::Frame(self), runner.core.kind)?))
     }
 

@@ -40,7 +40,7 @@ thread_local! {
 const MAX_TEXT: usize = 128;
 
 // The words. Each begins with a byte that tells it from the others and from which its length follows.
-const COLUMN: u8 = 1;
+pub(super) const COLUMN: u8 = 1;
 const COLUMN_OF: u8 = 2;
 const DECLARED: u8 = 3;
 const LITERAL: u8 = 4;
@@ -387,6 +387,14 @@ impl Flat {
         (&self.words, self.length)
     }
 
+    /// Gives up its value, and keeps the rest for a later expression.
+    #[inline]
+    pub(super) fn into_value(mut self: Box<Flat>) -> Option<Bind> {
+        let value = self.value.take();
+        self.spare();
+        value
+    }
+
     #[inline]
     pub(crate) fn value(&self) -> Option<&Bind> {
         self.value.as_ref()
@@ -424,47 +432,57 @@ impl Flat {
     }
 
     fn expand(&self) -> Option<Expr> {
-        let mut words = Words(self.words.get(..usize::from(self.length))?);
-        let mut stack: Vec<Expr> = Vec::new();
-        while let Some(word) = words.byte() {
-            let kind = match word {
-                COLUMN => Kind::Column { table: None, name: words.name()?, declared: None },
-                COLUMN_OF | DECLARED => {
-                    let (name, table) = (words.name()?, Some(words.name()?));
-                    let declared = match word {
-                        DECLARED => Some(Declared { sql_type: words.one_of(&TYPES)?, nullable: words.byte()? != 0 }),
-                        _ => None,
-                    };
-                    Kind::Column { table, name, declared }
-                }
-                LITERAL => {
-                    let sql_type: SqlType = words.one_of(&TYPES)?;
-                    let bind = self.value.clone()?;
-                    debug_assert!(bind.sql_type == sql_type);
-                    Kind::Literal(bind)
-                }
-                NOT => Single::Not.kind(stack.pop()?),
-                NEGATE => Single::Negate.kind(stack.pop()?),
-                IS_NULL | IS_NOT_NULL => Single::IsNull { negated: word == IS_NOT_NULL }.kind(stack.pop()?),
-                ALIAS => Single::Alias(&words.name()?).kind(stack.pop()?),
-                AGGREGATE => Single::Aggregate(words.one_of(&AGGREGATES)?).kind(stack.pop()?),
-                AGGREGATE_OF_ROWS => {
-                    Kind::Aggregate(Box::new(AggregateCall::new(words.one_of(&AGGREGATES)?, Vec::new())))
-                }
-                pair => {
-                    let (right, left) = (stack.pop()?, stack.pop()?);
-                    let pair = match COMPARISONS.get(usize::from(pair.checked_sub(COMPARE)?)) {
-                        Some(comparison) => Pair::Compare(*comparison),
-                        None => Pair::Arithmetic(*OPERATIONS.get(usize::from(pair.checked_sub(ARITHMETIC)?))?),
-                    };
-                    pair.kind(left, right)
-                }
-            };
-            stack.push(Expr::make(kind));
-        }
-        let whole = stack.pop()?;
-        stack.is_empty().then_some(whole)
+        let (expr, _) = expanded(self.words.get(..usize::from(self.length))?, self.value.as_ref())?;
+        Some(expr)
     }
+}
+
+/// The tree that `words` tell, and where in it the value stands.
+pub(super) fn expanded(words: &[u8], value: Option<&Bind>) -> Option<(Expr, Option<Address>)> {
+    let mut words = Words(words);
+    let mut stack: Vec<Expr> = Vec::new();
+    let mut place = None;
+    while let Some(word) = words.byte() {
+        let kind = match word {
+            COLUMN => Kind::Column { table: None, name: words.name()?, declared: None },
+            COLUMN_OF | DECLARED => {
+                let (name, table) = (words.name()?, Some(words.name()?));
+                let declared = match word {
+                    DECLARED => Some(Declared { sql_type: words.one_of(&TYPES)?, nullable: words.byte()? != 0 }),
+                    _ => None,
+                };
+                Kind::Column { table, name, declared }
+            }
+            LITERAL => {
+                let sql_type: SqlType = words.one_of(&TYPES)?;
+                let bind = value?.clone();
+                debug_assert!(bind.sql_type == sql_type);
+                Kind::Literal(bind)
+            }
+            NOT => Single::Not.kind(stack.pop()?),
+            NEGATE => Single::Negate.kind(stack.pop()?),
+            IS_NULL | IS_NOT_NULL => Single::IsNull { negated: word == IS_NOT_NULL }.kind(stack.pop()?),
+            ALIAS => Single::Alias(&words.name()?).kind(stack.pop()?),
+            AGGREGATE => Single::Aggregate(words.one_of(&AGGREGATES)?).kind(stack.pop()?),
+            AGGREGATE_OF_ROWS => Kind::Aggregate(Box::new(AggregateCall::new(words.one_of(&AGGREGATES)?, Vec::new()))),
+            pair => {
+                let (right, left) = (stack.pop()?, stack.pop()?);
+                let pair = match COMPARISONS.get(usize::from(pair.checked_sub(COMPARE)?)) {
+                    Some(comparison) => Pair::Compare(*comparison),
+                    None => Pair::Arithmetic(*OPERATIONS.get(usize::from(pair.checked_sub(ARITHMETIC)?))?),
+                };
+                pair.kind(left, right)
+            }
+        };
+        let is_value = matches!(kind, Kind::Literal(_));
+        let expr = Expr::make(kind);
+        if is_value {
+            place = expr.literal().map(Address::of);
+        }
+        stack.push(expr);
+    }
+    let whole = stack.pop()?;
+    stack.is_empty().then_some((whole, place))
 }
 
 /// The words that are still to be read.

@@ -12,6 +12,7 @@ mod letters;
 mod regexp;
 mod scalar;
 mod flat;
+mod tape;
 mod functions;
 mod aggregate;
 mod window;
@@ -60,6 +61,7 @@ pub(crate) use shape::{Address, Given, Shapeless, Values, Walk, Walked};
 pub use sort::SortKey;
 pub use subplan::outer;
 pub(crate) use subplan::{Plan, Subplan, SubqueryKind};
+pub(crate) use tape::{MAX_LIST, MAX_WORDS, Tape, TapeReader};
 pub use time::Unit;
 pub(crate) use time::{Part, TimeFunction, Zone};
 pub use window::{

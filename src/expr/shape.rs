@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::aggregate::{AggregateCall, OrderKey};
 use super::window::{Bound, Edge, Frame as WindowFrame, Offset, OverCall, Windowed};
-use super::{Declared, Expr, Flat, Kind, Pattern, Repr};
+use super::{Declared, Expr, Flat, Kind, Pattern, Repr, Tape};
 use crate::ident::Ident;
 use crate::value::{Bind, Value};
 
@@ -37,6 +37,8 @@ pub(crate) enum Given<'a> {
     Pattern(Pattern, &'a String),
     List(&'a [Bind]),
     Rows(&'a u64),
+    /// The value, or the number of rows, of this number on a chain's tape.
+    Taped(&'a Tape, usize),
 }
 
 impl<'a> Given<'a> {
@@ -45,7 +47,17 @@ impl<'a> Given<'a> {
         match self {
             Given::Literal(bind) => Some(bind),
             Given::Flat(flat) => flat.value(),
+            Given::Taped(tape, number) => tape.bind(number),
             Given::Pattern(..) | Given::List(_) | Given::Rows(_) => None,
+        }
+    }
+
+    /// The number of rows, if it is one.
+    pub(crate) fn rows(self) -> Option<u64> {
+        match self {
+            Given::Rows(rows) => Some(*rows),
+            Given::Taped(tape, number) => tape.rows_at(number),
+            Given::Literal(_) | Given::Flat(_) | Given::Pattern(..) | Given::List(_) => None,
         }
     }
 
@@ -53,6 +65,7 @@ impl<'a> Given<'a> {
     pub(crate) fn address(self) -> Address {
         match self {
             Given::Flat(flat) => flat.place_in_tree(),
+            Given::Taped(tape, number) => tape.place_in_tree(number),
             other => other.place(),
         }
     }
@@ -65,6 +78,7 @@ impl<'a> Given<'a> {
             Given::Pattern(_, text) => Address::of(text),
             Given::List(list) => Address::of_list(list),
             Given::Rows(rows) => Address::of(rows),
+            Given::Taped(tape, number) => tape.place(number),
         }
     }
 }
@@ -274,6 +288,15 @@ impl<'a> Walk<'a> {
         }
         self.tag((*rows).min(told_apart) as u8);
         self.value(Given::Rows(rows))
+    }
+
+    /// The words of a tape, and its values, of which the words tell the classes.
+    pub(super) fn tape(&mut self, words: &[u8], mut values: impl Iterator<Item = Given<'a>>) -> Walked {
+        self.tag(130);
+        self.length(words.len());
+        self.key.0.extend_from_slice(words);
+        self.check_size()?;
+        values.try_for_each(|value| self.value(value))
     }
 
     fn node(&mut self, expr: &'a Expr) -> Walked {
@@ -544,7 +567,7 @@ impl<'a> Walk<'a> {
 }
 
 /// What of a value belongs to the shape.
-fn class_of(value: &Value) -> Result<u8, Shapeless> {
+pub(super) fn class_of(value: &Value) -> Result<u8, Shapeless> {
     const ZERO: u8 = 0x80;
     let class = |number: u8, zero: bool| if zero { number | ZERO } else { number };
     Ok(match value {

@@ -59,7 +59,7 @@ pub(crate) fn check_values(write: &Write, validators: &[&Validator], table: &Tab
                 check.rows(validator, columns, &rows.to_listed(), *loose, write.rules.rows_before, updating);
             }
             WriteKind::Insert { columns, source: Source::Frame { frame, .. }, upsert } => {
-                let list = match &frame.relation.verb {
+                let list = match &frame.relation().verb {
                     Verb::Select(_, list) if list.len() == columns.len() => Some(list),
                     _ => None,
                 };

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::names::{IntoNames, no_columns};
-use super::{Frame, Origin, Relation, Verb};
+use super::{Frame, Origin, Verb};
 use crate::error::Error;
 use crate::ident::Ident;
 
@@ -153,7 +153,7 @@ impl Recursive {
         let token = Arc::new(());
         let itself = Verb::Itself { name: name.clone(), token: Arc::clone(&token) };
         let origin: Option<Origin> = self.anchor.origin.clone();
-        let itself = Frame { relation: Relation::new(itself, self.location), origin };
+        let itself = Frame::of(itself, self.location, origin);
         let Recursive { distinct, max_depth, cycle, .. } = self;
         let recursion = Recursion { name, distinct, max_depth, cycle, token };
         let step = step(itself);

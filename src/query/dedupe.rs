@@ -2,7 +2,7 @@
 
 use super::names::no_columns;
 use super::step::Step;
-use super::verbs::list;
+use super::verbs::{list, sort_keys};
 use super::{Frame, IntoSortKeys, Projections, Verb};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Kind, row_number, window};
@@ -32,8 +32,7 @@ impl Frame {
     #[track_caller]
     pub fn distinct_on(self, keys: impl Projections, order: impl IntoSortKeys) -> Frame {
         let keys = list(keys);
-        let mut sorted = Vec::new();
-        order.collect_keys(&mut sorted);
+        let sorted = sort_keys(order);
         let checked = if keys.is_empty() || sorted.is_empty() {
             Err(no_columns("distinct_on"))
         } else if keys.iter().any(|key| matches!(key.kind(), Kind::Everything)) {

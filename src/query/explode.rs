@@ -125,7 +125,7 @@ impl Frame {
     #[doc(alias("unnest", "flatten"))]
     #[track_caller]
     pub fn explode(self, column: impl IntoElements) -> Frame {
-        let exploded = if explodes(&self.relation) {
+        let exploded = if !self.body.is_plain() && explodes(self.relation()) {
             let message = "a chain explodes one column, and this one does already; explode the other in a frame of its own and join it";
             Err(Error::new(ErrorKind::Plan, "explode.twice", message))
         } else {

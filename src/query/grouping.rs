@@ -1,5 +1,7 @@
 //! Groups by several sets of keys at once.
 
+use std::panic::Location;
+
 use super::names::no_columns;
 use super::step::Step;
 use super::verbs::list;
@@ -80,9 +82,7 @@ pub fn grouping_sets<N: IntoNames>(sets: impl IntoIterator<Item = N>) -> Groupin
         }
         places.push(set);
     }
-    let mut exprs = Vec::new();
-    keys.into_iter().for_each(|key| key.collect_into(&mut exprs));
-    GroupingSets::of("grouping_sets", exprs, places)
+    GroupingSets::of("grouping_sets", list(keys), places)
 }
 
 impl GroupingSets {
@@ -159,7 +159,13 @@ impl GroupedFrame {
     /// # Ok::<(), portcullis::Error>(())
     /// ```
     #[track_caller]
-    pub fn agg(self, aggregates: impl Projections) -> Frame {
+    pub fn agg(mut self, aggregates: impl Projections) -> Frame {
+        if let Ok(Grouped { keys, sets: None }) = &mut self.groups.sets
+            && let Some(chain) = self.frame.body.open(Location::caller())
+        {
+            let some = chain.aggregate(keys, |list| aggregates.collect_into(list));
+            return if some { self.frame } else { self.frame.then_or(Err(no_columns("agg")), |_, verb: Verb| verb) };
+        }
         let aggregates = list(aggregates);
         let checked = self.groups.sets.and_then(|groups| {
             if groups.keys.is_empty() && aggregates.is_empty() { Err(no_columns("agg")) } else { Ok(groups) }

@@ -1,5 +1,8 @@
 //! Joins.
 
+use std::panic::Location;
+
+use super::chain::has_words;
 use super::{Frame, IntoNames, Verb};
 use crate::error::Error;
 use crate::expr::Expr;
@@ -94,7 +97,15 @@ impl IntoJoinOn for Expr {
 /// (see [`JoinOn::suffix`]), and stays reachable as `col("name").of("relation")`.
 impl Frame {
     #[track_caller]
-    fn join_as(self, right: Frame, kind: JoinKind, on: JoinOn) -> Frame {
+    fn join_as(mut self, mut right: Frame, kind: JoinKind, on: JoinOn) -> Frame {
+        if has_words(&on)
+            && !self.is_foreign_to(&right)
+            && let Some((chain, other)) = self.body.open_both(&mut right.body, Location::caller())
+        {
+            chain.join(other, kind, on);
+            self.origin = self.origin.or(right.origin);
+            return self;
+        }
         self.with_other(right, "join", |left, right| Verb::Join { left, right, kind, on })
     }
 

@@ -73,8 +73,11 @@ impl Frame {
 
     /// True when a lock stands in the chain.
     pub(crate) fn locks(&self) -> bool {
+        if self.body.is_plain() {
+            return false;
+        }
         let mut found = false;
-        self.relation.each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Lock(..)));
+        self.relation().each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Lock(..)));
         found
     }
 }

@@ -10,6 +10,8 @@ mod most_rows;
 mod values;
 mod subquery;
 mod step;
+mod chain;
+mod list;
 mod nulls;
 mod explode;
 mod ddl;
@@ -35,6 +37,7 @@ use crate::expr::{Expr, SortKey};
 use crate::ident::{Ident, rust_name};
 use crate::types::SqlType;
 
+use chain::Body;
 pub(crate) use cte::Recursion;
 pub use cte::{Recursive, recursive};
 pub use ddl::{
@@ -83,7 +86,7 @@ pub(crate) use write::{
 #[derive(Clone)]
 #[must_use = "a frame does nothing until it is run, for example with `.collect().await`"]
 pub struct Frame {
-    pub(crate) relation: Arc<Relation>,
+    body: Body,
     pub(crate) origin: Option<Origin>,
 }
 
@@ -200,17 +203,42 @@ pub fn table(name: impl IntoTable) -> Frame {
 impl Frame {
     #[track_caller]
     pub(crate) fn start(name: Result<TableName, Error>, origin: Option<Origin>) -> Frame {
-        let verb = match name {
-            Ok(name) => Verb::Table(name),
-            Err(error) => Verb::Invalid(None, error),
+        let body = match name {
+            Ok(name) => Body::table(name, Location::caller()),
+            Err(error) => Body::Tree(Relation::new(Verb::Invalid(None, error), Location::caller())),
         };
-        Frame { relation: Relation::new(verb, Location::caller()), origin }
+        Frame { body, origin }
+    }
+
+    /// A frame of one verb that stands for itself.
+    fn of(verb: Verb, location: &'static Location<'static>, origin: Option<Origin>) -> Frame {
+        Frame { body: Body::Tree(Relation::new(verb, location)), origin }
+    }
+
+    /// The verbs as a tree, from the last one on.
+    pub(crate) fn relation(&self) -> &Arc<Relation> {
+        self.body.relation()
+    }
+
+    /// Where the last verb was written.
+    pub(crate) fn location(&self) -> &'static Location<'static> {
+        self.body.location()
+    }
+
+    /// How many rows it gives at most, as far as it says itself.
+    pub(crate) fn most_rows(&self) -> Option<u64> {
+        self.body.most_rows()
     }
 
     /// The next relation. `make` gets the current one.
     #[track_caller]
     fn then(self, make: impl FnOnce(Arc<Relation>) -> Verb) -> Frame {
-        Frame { relation: Relation::new(make(self.relation), Location::caller()), origin: self.origin }
+        Frame::of(make(self.body.into_relation()), Location::caller(), self.origin)
+    }
+
+    /// True when the two come from two handles.
+    fn is_foreign_to(&self, other: &Frame) -> bool {
+        matches!((&self.origin, &other.origin), (Some(left), Some(right)) if !left.is(right))
     }
 
     /// The next relation of two. They must come from one handle, or one of them from none.
@@ -221,20 +249,20 @@ impl Frame {
         verb: &'static str,
         make: impl FnOnce(Arc<Relation>, Arc<Relation>) -> Verb,
     ) -> Frame {
-        let foreign = matches!((&self.origin, &other.origin), (Some(left), Some(right)) if !left.is(right));
+        let foreign = self.is_foreign_to(&other);
         let origin = self.origin.or(other.origin);
         let verb = if foreign {
-            Verb::Invalid(Some(self.relation), two_databases(verb))
+            Verb::Invalid(Some(self.body.into_relation()), two_databases(verb))
         } else {
-            make(self.relation, other.relation)
+            make(self.body.into_relation(), other.body.into_relation())
         };
-        Frame { relation: Relation::new(verb, Location::caller()), origin }
+        Frame::of(verb, Location::caller(), origin)
     }
 
     /// The tables that its own chain reads, with their schemas.
     pub(crate) fn tables(&self) -> Vec<(Option<String>, String)> {
         let mut tables = Vec::new();
-        self.relation.each_below(&mut |relation| {
+        self.relation().each_below(&mut |relation| {
             if let Verb::Table(table) = &relation.verb {
                 let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned());
                 tables.push((schema, table.name.as_str().to_owned()));
@@ -246,8 +274,11 @@ impl Frame {
 
     /// True when raw SQL is part of the frame.
     pub(crate) fn has_raw(&self) -> bool {
+        if self.body.is_plain() {
+            return false;
+        }
         let mut found = false;
-        self.relation.each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Raw(_)));
+        self.relation().each_below(&mut |relation| found = found || matches!(relation.verb, Verb::Raw(_)));
         found
     }
 
@@ -264,7 +295,7 @@ impl fmt::Debug for Frame {
     /// Names the verbs, innermost first; never a value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut verbs = Vec::new();
-        let mut next = Some(&self.relation);
+        let mut next = Some(self.relation());
         while let Some(relation) = next {
             if verbs.len() == 16 {
                 verbs.push("…".to_owned());

@@ -45,7 +45,7 @@ impl Write {
     pub(crate) fn most_rows(&self) -> Option<u64> {
         match &self.kind {
             WriteKind::Insert { source: Source::Rows { rows, .. }, .. } => u64::try_from(rows.len()).ok(),
-            WriteKind::Insert { source: Source::Frame { frame, .. }, .. } => frame.relation.most_rows(),
+            WriteKind::Insert { source: Source::Frame { frame, .. }, .. } => frame.most_rows(),
             _ => self.max_affected,
         }
     }
@@ -72,7 +72,7 @@ mod tests {
             (values(["a"], [(1,), (2,), (3,)]).limit(2), Some(2)),
         ];
         for (position, (frame, bound)) in bounds.into_iter().enumerate() {
-            assert_eq!(frame.relation.most_rows(), bound, "{position}: {frame:?}");
+            assert_eq!(frame.most_rows(), bound, "{position}: {frame:?}");
         }
     }
 }

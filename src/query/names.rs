@@ -1,5 +1,6 @@
 //! What a plain string means where a table, a column or a sort key is named, and what may stand there instead.
 
+use super::list::List;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{All, Column, ColumnType, Expr, Kind, SortKey, col};
 use crate::ident::{Ident, rust_name};
@@ -131,7 +132,7 @@ impl IntoTable for DeclaredTable {
 )]
 pub trait Projections: projections::Sealed {
     #[doc(hidden)]
-    fn collect_into(self, list: &mut Vec<Expr>);
+    fn collect_into(self, list: &mut List<'_, Expr>);
 }
 
 mod projections {
@@ -142,7 +143,7 @@ macro_rules! one_projection {
     ($($rust:ty, |$it:ident| $make:expr;)*) => {$(
         impl projections::Sealed for $rust {}
         impl Projections for $rust {
-            fn collect_into(self, list: &mut Vec<Expr>) {
+            fn collect_into(self, list: &mut List<'_, Expr>) {
                 let $it = self;
                 list.push($make);
             }
@@ -151,24 +152,35 @@ macro_rules! one_projection {
 }
 
 one_projection! {
-    &str, |it| col(it);
-    String, |it| col(&it);
-    &String, |it| col(it);
     Ident, |it| Expr::make(Kind::Column { table: None, name: it, declared: None });
     Expr, |it| it;
     All, |it| it.into();
 }
 
+macro_rules! named_projection {
+    ($($rust:ty),*) => {$(
+        impl projections::Sealed for $rust {}
+        impl Projections for $rust {
+            #[inline]
+            fn collect_into(self, list: &mut List<'_, Expr>) {
+                list.name(self.as_ref());
+            }
+        }
+    )*};
+}
+
+named_projection!(&str, String, &String);
+
 impl<T: ColumnType> projections::Sealed for Column<T> {}
 impl<T: ColumnType> Projections for Column<T> {
-    fn collect_into(self, list: &mut Vec<Expr>) {
+    fn collect_into(self, list: &mut List<'_, Expr>) {
         list.push(self.expr());
     }
 }
 
 impl<P: Projections, const N: usize> projections::Sealed for [P; N] {}
 impl<P: Projections, const N: usize> Projections for [P; N] {
-    fn collect_into(self, list: &mut Vec<Expr>) {
+    fn collect_into(self, list: &mut List<'_, Expr>) {
         list.reserve(N);
         self.into_iter().for_each(|one| one.collect_into(list));
     }
@@ -176,21 +188,21 @@ impl<P: Projections, const N: usize> Projections for [P; N] {
 
 impl<P: Projections> projections::Sealed for Vec<P> {}
 impl<P: Projections> Projections for Vec<P> {
-    fn collect_into(self, list: &mut Vec<Expr>) {
+    fn collect_into(self, list: &mut List<'_, Expr>) {
         self.into_iter().for_each(|one| one.collect_into(list));
     }
 }
 
 impl<P: Projections + Clone> projections::Sealed for &[P] {}
 impl<P: Projections + Clone> Projections for &[P] {
-    fn collect_into(self, list: &mut Vec<Expr>) {
+    fn collect_into(self, list: &mut List<'_, Expr>) {
         self.iter().for_each(|one| one.clone().collect_into(list));
     }
 }
 
 impl<P: Projections + Clone> projections::Sealed for &Vec<P> {}
 impl<P: Projections + Clone> Projections for &Vec<P> {
-    fn collect_into(self, list: &mut Vec<Expr>) {
+    fn collect_into(self, list: &mut List<'_, Expr>) {
         self.as_slice().collect_into(list);
     }
 }
@@ -248,7 +260,7 @@ impl<S: AsRef<str>> IntoNames for &[S] {
 )]
 pub trait IntoSortKeys: sort_keys::Sealed {
     #[doc(hidden)]
-    fn collect_keys(self, list: &mut Vec<SortKey>);
+    fn collect_keys(self, list: &mut List<'_, SortKey>);
 }
 
 mod sort_keys {
@@ -259,7 +271,7 @@ macro_rules! one_sort_key {
     ($($rust:ty, |$it:ident| $make:expr;)*) => {$(
         impl sort_keys::Sealed for $rust {}
         impl IntoSortKeys for $rust {
-            fn collect_keys(self, list: &mut Vec<SortKey>) {
+            fn collect_keys(self, list: &mut List<'_, SortKey>) {
                 let $it = self;
                 list.push($make);
             }
@@ -277,28 +289,28 @@ one_sort_key! {
 
 impl<T: ColumnType> sort_keys::Sealed for Column<T> {}
 impl<T: ColumnType> IntoSortKeys for Column<T> {
-    fn collect_keys(self, list: &mut Vec<SortKey>) {
+    fn collect_keys(self, list: &mut List<'_, SortKey>) {
         list.push(self.asc());
     }
 }
 
 impl<K: IntoSortKeys, const N: usize> sort_keys::Sealed for [K; N] {}
 impl<K: IntoSortKeys, const N: usize> IntoSortKeys for [K; N] {
-    fn collect_keys(self, list: &mut Vec<SortKey>) {
+    fn collect_keys(self, list: &mut List<'_, SortKey>) {
         self.into_iter().for_each(|one| one.collect_keys(list));
     }
 }
 
 impl<K: IntoSortKeys> sort_keys::Sealed for Vec<K> {}
 impl<K: IntoSortKeys> IntoSortKeys for Vec<K> {
-    fn collect_keys(self, list: &mut Vec<SortKey>) {
+    fn collect_keys(self, list: &mut List<'_, SortKey>) {
         self.into_iter().for_each(|one| one.collect_keys(list));
     }
 }
 
 impl<K: IntoSortKeys + Clone> sort_keys::Sealed for &[K] {}
 impl<K: IntoSortKeys + Clone> IntoSortKeys for &[K] {
-    fn collect_keys(self, list: &mut Vec<SortKey>) {
+    fn collect_keys(self, list: &mut List<'_, SortKey>) {
         self.iter().for_each(|one| one.clone().collect_keys(list));
     }
 }
@@ -308,7 +320,7 @@ macro_rules! tuples {
         impl<$($name: Projections),+> projections::Sealed for ($($name,)+) {}
         #[expect(non_snake_case, reason = "the macro names each variable after its type")]
         impl<$($name: Projections),+> Projections for ($($name,)+) {
-            fn collect_into(self, list: &mut Vec<Expr>) {
+            fn collect_into(self, list: &mut List<'_, Expr>) {
                 let ($($name,)+) = self;
                 list.reserve([$(stringify!($name)),+].len());
                 $($name.collect_into(list);)+
@@ -317,7 +329,7 @@ macro_rules! tuples {
         impl<$($name: IntoSortKeys),+> sort_keys::Sealed for ($($name,)+) {}
         #[expect(non_snake_case, reason = "the macro names each variable after its type")]
         impl<$($name: IntoSortKeys),+> IntoSortKeys for ($($name,)+) {
-            fn collect_keys(self, list: &mut Vec<SortKey>) {
+            fn collect_keys(self, list: &mut List<'_, SortKey>) {
                 let ($($name,)+) = self;
                 $($name.collect_keys(list);)+
             }

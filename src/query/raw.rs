@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{Frame, Origin, Relation, Verb};
+use super::{Frame, Origin, Verb};
 use crate::value::{Bind, ToValue};
 
 /// A statement in SQL text of the caller's own, with `:name` where a value is bound; made by `db.sql(..)`.
@@ -58,7 +58,7 @@ impl RawSql {
     /// runs, so name them with `select` before a join, `with_column`, `rename` or `drop`.
     pub fn into_frame(self) -> Frame {
         let location = self.text.location;
-        Frame { relation: Relation::new(Verb::Raw(Arc::new(self.text)), location), origin: self.origin }
+        Frame::of(Verb::Raw(Arc::new(self.text)), location, self.origin)
     }
 }
 

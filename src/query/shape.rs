@@ -13,7 +13,7 @@ use crate::value::Bind;
 
 /// How many verbs a chain may have, and all joined ones together, before the resolver refuses it.
 const MAX_VERBS: u32 = 250;
-const MAX_SIZE: u32 = 5_000;
+pub(super) const MAX_SIZE: u32 = 5_000;
 
 impl Frame {
     /// Writes the structure of the chain into `walk`.
@@ -25,10 +25,14 @@ impl Frame {
     /// The same for a frame that is a part of another plan.
     pub(super) fn shape_inside<'a>(&'a self, walk: &mut Walk<'a>) -> Walked {
         walk.check_handle(self.origin.as_ref().map(Origin::place))?;
-        if self.relation.depth > MAX_VERBS || self.relation.size > MAX_SIZE {
+        if let Some(chain) = self.body.chain() {
+            return chain.shape(walk);
+        }
+        let last = self.relation();
+        if last.depth > MAX_VERBS || last.size > MAX_SIZE {
             return Err(Shapeless);
         }
-        relation(&self.relation, walk)
+        relation(last, walk)
     }
 }
 
@@ -259,7 +263,7 @@ fn chosen(columns: &Chosen, walk: &mut Walk<'_>) {
     }
 }
 
-fn table(name: &TableName, walk: &mut Walk<'_>) {
+pub(super) fn table(name: &TableName, walk: &mut Walk<'_>) {
     let TableName { schema, name, declared, rules: _ } = name;
     walk.flags([schema.is_some(), declared.is_some(), false, false]);
     if let Some(schema) = schema {

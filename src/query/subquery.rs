@@ -14,7 +14,8 @@ impl Plan for Frame {
 
     fn into_exprs(self: Arc<Self>) -> Vec<Expr> {
         let mut found = Vec::new();
-        let mut waiting: Vec<Arc<Relation>> = Arc::into_inner(self).map(|frame| frame.relation).into_iter().collect();
+        let mut waiting: Vec<Arc<Relation>> =
+            Arc::into_inner(self).map(|frame| frame.body.into_relation()).into_iter().collect();
         while let Some(next) = waiting.pop() {
             if let Some(mut relation) = Arc::into_inner(next) {
                 relation.depth = 0;
@@ -46,7 +47,7 @@ pub(super) fn plans_of<'r>(mut waiting: Vec<&'r Expr>, found: &mut Vec<&'r Relat
             continue;
         }
         if let Kind::Subquery { plan, .. } = expr.kind() {
-            found.extend(frame_of(plan).map(|frame| &*frame.relation));
+            found.extend(frame_of(plan).map(|frame| &**frame.relation()));
         }
         each_child(expr.kind(), &mut |child| waiting.push(child));
     }
@@ -54,9 +55,8 @@ pub(super) fn plans_of<'r>(mut waiting: Vec<&'r Expr>, found: &mut Vec<&'r Relat
 
 impl Frame {
     pub(super) fn into_subplan(self) -> Subplan {
-        let depth = self.relation.depth.saturating_add(self.relation.deepest);
-        let size = self.relation.size;
-        Subplan { plan: Arc::new(self), depth, size }
+        let (depth, deepest, size) = self.body.measures();
+        Subplan { plan: Arc::new(self), depth: depth.saturating_add(deepest), size }
     }
 
     fn asked(self, kind: SubqueryKind, negated: bool) -> Expr {

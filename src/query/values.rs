@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{Frame, IntoNames, IntoRow, Relation, Verb};
+use super::{Frame, IntoNames, IntoRow, Verb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
 use crate::types::SqlType;
@@ -39,7 +39,7 @@ pub fn values<R: IntoRow>(columns: impl IntoNames, rows: impl IntoIterator<Item 
         Ok(values) => Verb::Values(Arc::new(values)),
         Err(error) => Verb::Invalid(None, error),
     };
-    Frame { relation: Relation::new(verb, Location::caller()), origin: None }
+    Frame::of(verb, Location::caller(), None)
 }
 
 fn checked(names: Vec<Ident>, rows: Vec<Vec<Bind>>, types: Option<Vec<SqlType>>) -> Result<ValueRows> {

@@ -1,13 +1,14 @@
 //! The verbs of windows and of aggregates that take names: a plain string is a column here too.
 
 use super::names::{IntoSortKeys, Projections};
+use super::verbs::{list, sort_keys};
 use crate::error::{Error, ErrorKind};
-use crate::expr::{Expr, Kind, OrderKey, SortKey, Window};
+use crate::expr::{Expr, Kind, OrderKey, Window};
 
 impl Window {
     /// Looks only at the rows that have the same values here; NULL is a value of its own. Text compares by code point.
     pub fn partition_by(mut self, columns: impl Projections) -> Window {
-        columns.collect_into(&mut self.partition);
+        self.partition.append(&mut list(columns));
         if self.partition.iter().any(|key| matches!(key.kind(), Kind::Everything)) {
             let message = "`all()` stands for columns, not for a value; name the columns in `partition_by`";
             return self.refused(Error::new(ErrorKind::Plan, "window.all", message));
@@ -46,9 +47,8 @@ impl Expr {
 }
 
 fn order_keys(keys: impl IntoSortKeys) -> Vec<OrderKey<Expr>> {
-    let mut list: Vec<SortKey> = Vec::new();
-    keys.collect_keys(&mut list);
-    list.into_iter()
+    sort_keys(keys)
+        .into_iter()
         .map(|key| OrderKey { expr: key.expr, descending: key.descending, nulls_first: key.nulls_first })
         .collect()
 }

@@ -37,15 +37,15 @@ pub(crate) type Segmenter<'a> = &'a dyn Fn(&RawText) -> Result<RawStatement>;
 ///
 /// All mistakes of the chain at once; or [`ErrorKind::SchemaNeeded`] with the tables whose columns the plan depends on.
 pub(crate) fn resolve_frame(frame: &Frame, schema: &Schema, segment: Segmenter<'_>) -> Result<ResolvedPlan> {
-    let depth = check_depth(frame.relation.depth, MAX_VERBS, "the chain");
-    depth.map_err(|error| error.at(frame.relation.location))?;
-    check_size(frame.relation.size).map_err(|error| error.at(frame.relation.location))?;
+    let depth = check_depth(frame.relation().depth, MAX_VERBS, "the chain");
+    depth.map_err(|error| error.at(frame.location()))?;
+    check_size(frame.relation().size).map_err(|error| error.at(frame.location()))?;
     let mut resolver = Resolver::new(schema, segment);
     resolver.origin = frame.origin.clone();
-    if let Some((lock, place)) = lock_of(&frame.relation)? {
+    if let Some((lock, place)) = lock_of(frame.relation())? {
         (resolver.lock, resolver.locked) = (Some(lock), Some(place));
     }
-    let resolved = resolver.relation(&frame.relation);
+    let resolved = resolver.relation(frame.relation());
     let (root, scope) = match resolved {
         Ok(resolved) if resolver.mistakes.is_empty() => resolved,
         Ok(_) => return Err(resolver.all_mistakes(None)),

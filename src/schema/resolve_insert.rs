@@ -150,7 +150,7 @@ impl Resolver<'_> {
             return Err(error("join.two_databases", message.to_owned()));
         }
         self.close(scope, "an insert of a frame")?;
-        let (root, inner) = self.relation(&frame.relation)?;
+        let (root, inner) = self.relation(frame.relation())?;
         self.close(&inner, "an insert")?;
         let mut output: Vec<(Ident, ColumnId)> = Vec::with_capacity(inner.visible.len());
         let columns = if by_name && columns.is_empty() {

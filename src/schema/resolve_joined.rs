@@ -23,7 +23,7 @@ impl Resolver<'_> {
             let message = "the frame belongs to another handle than the write; read it first and write what it gave";
             return Err(Error::new(ErrorKind::Plan, "join.two_databases", message));
         }
-        let (root, mut right) = self.relation(&joined.frame.relation)?;
+        let (root, mut right) = self.relation(joined.frame.relation())?;
         self.close_both(target, &right, "a write that is matched with a frame")?;
         right.hidden.clear();
         right.open = None;

@@ -67,7 +67,7 @@ impl Resolver<'_> {
             Aggregates::Allowed { keys } => keys,
             _ => scope,
         };
-        let (root, inner, outer) = self.inside(&frame.relation, seen.clone(), place.use_for)?;
+        let (root, inner, outer) = self.inside(frame.relation(), seen.clone(), place.use_for)?;
         let mut column = None;
         if kind != SubqueryKind::Exists {
             self.close(&inner, &format!("`{verb}`"))?;
@@ -76,7 +76,7 @@ impl Resolver<'_> {
                     "`{verb}` takes a frame of one column, and this one has {}; write `.select(\"column\")` at its end",
                     inner.visible.len()
                 );
-                return Err(Error::new(ErrorKind::Plan, "subquery.columns", message).at(frame.relation.location));
+                return Err(Error::new(ErrorKind::Plan, "subquery.columns", message).at(frame.location()));
             };
             self.access.record(place.use_for, only.id, &self.columns);
             column = Some((only.name.clone(), only.id));

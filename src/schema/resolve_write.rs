@@ -46,7 +46,7 @@ fn resolve(
     mistakes: &mut Vec<Error>,
 ) -> Result<ResolvedPlan> {
     if let Some(frame) = write.frame() {
-        let relation = &frame.relation;
+        let relation = frame.relation();
         let readings = match &write.kind {
             WriteKind::Update { set, .. } => u32::try_from(set.len()).unwrap_or(u32::MAX).saturating_add(1),
             _ => 1,

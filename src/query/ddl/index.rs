@@ -3,6 +3,7 @@
 use super::{Ddl, DdlKind};
 use crate::expr::{Expr, IntoExpr, SortKey};
 use crate::ident::Ident;
+use crate::query::verbs::sort_keys;
 use crate::query::{IntoSortKeys, IntoTable, Origin};
 
 /// An index to be made.
@@ -62,7 +63,7 @@ impl CreateIndex {
 
     /// What it is by: columns, or expressions, which MariaDB does not take. `.desc()` turns the order of one around.
     pub fn keys(self, keys: impl IntoSortKeys) -> CreateIndex {
-        self.change(|index| keys.collect_keys(&mut index.keys))
+        self.change(|index| index.keys.append(&mut sort_keys(keys)))
     }
 
     /// No two rows hold the same values in all keys, unless one is NULL.

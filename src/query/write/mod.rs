@@ -158,7 +158,7 @@ impl Write {
         self.each_expr(&mut |expr| exprs.push(expr));
         let mut plans = Vec::new();
         super::subquery::plans_of(exprs, &mut plans);
-        plans.extend(self.frame().map(|frame| &*frame.relation));
+        plans.extend(self.frame().map(|frame| &**frame.relation()));
         plans.into_iter().for_each(|plan| plan.each_below(visit));
     }
 }

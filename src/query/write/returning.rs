@@ -2,6 +2,7 @@
 
 use super::{Delete, Insert, Update, Write};
 use crate::query::Projections;
+use crate::query::verbs::list;
 
 /// A write that gives back the rows that it wrote; made by `returning` of [`Insert`], [`Update`] and [`Delete`], and run like a frame.
 #[derive(Clone)]
@@ -32,9 +33,7 @@ macro_rules! returning {
             /// # }
             /// ```
             pub fn returning(mut self, columns: impl Projections) -> Returning {
-                let mut list = Vec::new();
-                columns.collect_into(&mut list);
-                self.write.returning = Some(list);
+                self.write.returning = Some(list(columns));
                 Returning { write: self.write }
             }
         }
