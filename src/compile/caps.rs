@@ -41,8 +41,9 @@ pub(crate) struct Capabilities {
     pub(crate) grouping_sets: bool,
     /// A subquery may stand beside the aggregates and windows of a block, and be asked about their results.
     pub(crate) subqueries_see_results: bool,
-    /// Windows may look at rows of a derived table that a subquery of the same block chooses.
-    pub(crate) windows_over_asked_rows: bool,
+    /// Windows may look at rows of a derived table or a view that a subquery of the same block chooses, and an aggregate of them may stand in one
+    /// expression with a key.
+    pub(crate) results_over_asked_rows: bool,
     /// A window whose sort keys are all constants must not look so: the other windows of the block would lose their own order.
     pub(crate) loses_constant_orders: bool,
     /// A window whose keys are the first ones of two others must not look so: one of those would be computed in the order of the other.
@@ -66,9 +67,16 @@ pub(crate) struct Capabilities {
     pub(crate) repeats_asked_elements: bool,
     /// COUNT(DISTINCT …) counts the NULL of a scalar subquery that sees no row of the block, also where a view's column is that.
     pub(crate) counts_null_of_subqueries: bool,
+    /// Where one row is looked up by its key, IS NULL is true of a window, and what reads its operand twice (LEAST, GREATEST) sums it twice.
+    pub(crate) repeats_windows_of_one_row: bool,
+    /// An aggregate of a lone placeholder takes it for NULL where rows of a join are grouped with a DISTINCT aggregate beside it.
+    pub(crate) loses_aggregated_values: bool,
     /// The type that a double is cast to.
     pub(crate) double: &'static str,
 }
+
+/// What text of the program, and text that a database makes itself, is compared by on MySQL and MariaDB.
+pub(crate) const SESSION_COLLATION: &str = "utf8mb4_bin";
 
 impl Capabilities {
     pub(crate) const fn of(dialect: Dialect) -> Capabilities {
@@ -93,7 +101,7 @@ impl Capabilities {
                 reads_target: true,
                 grouping_sets: true,
                 subqueries_see_results: true,
-                windows_over_asked_rows: true,
+                results_over_asked_rows: true,
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
                 confuses_names_of_windows: false,
@@ -103,6 +111,8 @@ impl Capabilities {
                 counts_null_of_subqueries: false,
                 rounds_looked_up_doubles: false,
                 repeats_asked_elements: false,
+                repeats_windows_of_one_row: false,
+                loses_aggregated_values: false,
                 double: "double precision",
             },
             // SQL: MySQL manual, 15.2.13.2 (JOIN), 12.10.1 (Unicode collations; utf8mb4_0900_bin pads nothing).
@@ -113,6 +123,8 @@ impl Capabilities {
                 computes_filled_constants: true,
                 rounds_looked_up_doubles: true,
                 repeats_asked_elements: true,
+                repeats_windows_of_one_row: true,
+                loses_aggregated_values: true,
                 ..MYSQL_FAMILY
             },
             // SQL: MariaDB manual, "Supported Character Sets and Collations" (nopad collations).
@@ -121,7 +133,7 @@ impl Capabilities {
                 nested_correlation: false,
                 lateral: false,
                 // SQL: seen on 10.11: no rows, where a column of the derived table decides too and is not selected.
-                windows_over_asked_rows: false,
+                results_over_asked_rows: false,
                 // SQL: seen on 10.11.
                 loses_constant_orders: true,
                 mixes_orders_that_begin_alike: true,
@@ -150,7 +162,7 @@ impl Capabilities {
                 reads_target: true,
                 grouping_sets: false,
                 subqueries_see_results: true,
-                windows_over_asked_rows: true,
+                results_over_asked_rows: true,
                 loses_constant_orders: false,
                 mixes_orders_that_begin_alike: false,
                 confuses_names_of_windows: false,
@@ -160,6 +172,8 @@ impl Capabilities {
                 counts_null_of_subqueries: false,
                 rounds_looked_up_doubles: false,
                 repeats_asked_elements: false,
+                repeats_windows_of_one_row: false,
+                loses_aggregated_values: false,
                 double: "REAL",
             },
         }
@@ -187,7 +201,7 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     // SQL: MariaDB 10.11 finds no group for `MAX(..) IN (SELECT ..)` and, run again, no row for a window's, and refuses some
     // subqueries beside a window when they are run again.
     subqueries_see_results: false,
-    windows_over_asked_rows: true,
+    results_over_asked_rows: true,
     loses_constant_orders: false,
     mixes_orders_that_begin_alike: false,
     confuses_names_of_windows: false,
@@ -197,5 +211,7 @@ const MYSQL_FAMILY: Capabilities = Capabilities {
     counts_null_of_subqueries: false,
     rounds_looked_up_doubles: false,
     repeats_asked_elements: false,
+    repeats_windows_of_one_row: false,
+    loses_aggregated_values: false,
     double: "DOUBLE",
 };

@@ -3,6 +3,7 @@
 
 mod results;
 
+use super::caps::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Arithmetic, Comparison, OrderKey, OverCall, Ranking, Windowed};
 use crate::schema::{Body, ColumnId, Facts, InsertRows, Node, NodeKind, Provenance, Rx, RxKind, map_operands};
@@ -10,12 +11,12 @@ use crate::types::SqlType;
 use crate::value::{Bind, Value};
 
 /// Rewrites the plan's aggregates, those of its subqueries and common table expressions too.
-pub(super) fn aggregates(body: &mut Body, facts: &mut Facts) -> Result<()> {
+pub(super) fn aggregates(body: &mut Body, facts: &mut Facts, caps: &Capabilities) -> Result<()> {
     match body {
-        Body::Query { root, .. } => node(root, facts)?,
+        Body::Query { root, .. } => node(root, facts, caps)?,
         Body::Insert(insert) => {
             if let InsertRows::Query { root, .. } = &mut insert.rows {
-                node(root, facts)?;
+                node(root, facts, caps)?;
             }
         }
         _ => {}
@@ -24,18 +25,18 @@ pub(super) fn aggregates(body: &mut Body, facts: &mut Facts) -> Result<()> {
     let mut ctes = std::mem::take(&mut facts.ctes);
     let roots =
         subplans.iter_mut().map(|plan| &mut plan.root).chain(ctes.iter_mut().filter_map(|cte| cte.root.as_mut()));
-    let rewritten = roots.into_iter().try_for_each(|root| node(root, facts));
+    let rewritten = roots.into_iter().try_for_each(|root| node(root, facts, caps));
     facts.subplans = subplans;
     facts.ctes = ctes;
     rewritten
 }
 
-fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
+fn node(at: &mut Node, facts: &mut Facts, caps: &Capabilities) -> Result<()> {
     match &mut at.kind {
         NodeKind::Scan(_) => Ok(()),
         NodeKind::Extend(input, defined) => {
-            node(input, facts)?;
-            let later = results::taken_out(defined, facts)?;
+            node(input, facts, caps)?;
+            let later = results::taken_out(defined, facts, caps)?;
             results::define_above(at, later);
             Ok(())
         }
@@ -43,19 +44,19 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
         | NodeKind::Sort(input, _)
         | NodeKind::Slice { input, .. }
         | NodeKind::Explode(input, _)
-        | NodeKind::Distinct(input, _) => node(input, facts),
+        | NodeKind::Distinct(input, _) => node(input, facts, caps),
         NodeKind::Join { left, right, .. } | NodeKind::Set { left, right, .. } => {
-            node(left, facts)?;
-            node(right, facts)
+            node(left, facts, caps)?;
+            node(right, facts, caps)
         }
         NodeKind::GroupingSets { input, aggregates, .. } => {
-            within_sets(input, aggregates, facts)?;
-            let later = results::taken_out(aggregates, facts)?;
+            within_sets(input, aggregates, facts, caps)?;
+            let later = results::taken_out(aggregates, facts, caps)?;
             results::define_above(at, later);
             Ok(())
         }
         NodeKind::Aggregate { input, keys, aggregates } => {
-            node(input, facts)?;
+            node(input, facts, caps)?;
             let mut group = Group { facts, keys, before: Vec::new(), then: Vec::new(), failed: None };
             for (_, rx) in aggregates.iter_mut() {
                 *rx = group.rewritten(rx);
@@ -70,7 +71,7 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
                     **input = NodeKind::Extend(Box::new(inner), defined).node();
                 }
             }
-            let later = results::taken_out(aggregates, facts)?;
+            let later = results::taken_out(aggregates, facts, caps)?;
             results::define_above(at, later);
             Ok(())
         }
@@ -78,8 +79,13 @@ fn node(at: &mut Node, facts: &mut Facts) -> Result<()> {
 }
 
 /// Over several sets of keys there is no one window that an aggregate could look over first.
-fn within_sets(input: &mut Node, aggregates: &mut [(ColumnId, Rx)], facts: &mut Facts) -> Result<()> {
-    node(input, facts)?;
+fn within_sets(
+    input: &mut Node,
+    aggregates: &mut [(ColumnId, Rx)],
+    facts: &mut Facts,
+    caps: &Capabilities,
+) -> Result<()> {
+    node(input, facts, caps)?;
     let mut group = Group { facts, keys: &[], before: Vec::new(), then: Vec::new(), failed: None };
     for (_, rx) in aggregates {
         *rx = group.rewritten(rx);

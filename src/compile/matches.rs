@@ -193,7 +193,7 @@ impl<'w> Matched<'w> {
         let again = self.facts.scans.len();
         let alias = Some(self.table.name.clone());
         let source = ScanSource::Table(self.table.clone());
-        self.facts.scans.push(ScanInfo { source, alias, open: false, view: None });
+        self.facts.scans.push(ScanInfo { source, alias, open: false, table: None });
         let mut columns: Vec<(ColumnId, ColumnId)> = Vec::new();
         let mut own = Vec::new();
         for condition in self.own.clone() {

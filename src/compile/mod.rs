@@ -293,7 +293,7 @@ pub(crate) fn compile(plan: GuardedPlan, target: Target) -> Result<CompiledQuery
     let (mut body, mut facts) = plan.into_parts();
     matches::settle(&mut body, &mut facts, target.dialect)?;
     if target.dialect.is_mysql_family() {
-        emulate::aggregates(&mut body, &mut facts)?;
+        emulate::aggregates(&mut body, &mut facts, &Capabilities::of(target.dialect))?;
     }
     let binds = std::mem::take(&mut facts.binds);
     let mut columns = None;

@@ -299,7 +299,14 @@ fn describe(column: &CatalogColumn, dialect: Dialect, binary_by_default: bool) -
         Dialect::Sqlite => true,
     };
     let name = Ident::from_catalog(column.column.as_deref().unwrap_or_default())?;
-    Ok(ColumnSchema { name, sql_type, nullable: column.nullable != 0, binary_text })
+    let named = dialect != Dialect::Sqlite && !matches!(collation, "" | "default");
+    Ok(ColumnSchema {
+        name,
+        sql_type,
+        nullable: column.nullable != 0,
+        binary_text,
+        collation: named.then(|| collation.into()),
+    })
 }
 
 fn postgres_type(name: &str, modifier: Option<i64>) -> Option<SqlType> {

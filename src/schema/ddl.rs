@@ -21,6 +21,7 @@ impl ResolvedDdl {
             sql_type: Some(column.sql_type),
             nullable: !column.not_null,
             binary_text: column.sql_type == SqlType::Text,
+            collation: None,
         });
         Some(TableSchema {
             schema: None,

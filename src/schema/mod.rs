@@ -87,6 +87,8 @@ pub struct ColumnSchema {
     pub(crate) nullable: bool,
     /// Text that the database itself compares by code point, so that no COLLATE is needed.
     pub(crate) binary_text: bool,
+    /// The collation that the column was given, where it is not the database's own and known.
+    pub(crate) collation: Option<Arc<str>>,
 }
 
 impl Schema {

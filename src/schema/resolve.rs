@@ -325,7 +325,7 @@ impl<'a> Resolver<'a> {
         }
         let columns = values.columns.iter().map(|(name, _)| name.clone()).collect();
         let source = ScanSource::Values { first, rows: values.rows.len(), columns };
-        self.scans.push(ScanInfo { source, alias: None, open: false, view: None });
+        self.scans.push(ScanInfo { source, alias: None, open: false, table: None });
         let mut scope = Scope::default();
         for (name, sql_type) in &values.columns {
             let id = self.columns.len();
@@ -353,7 +353,7 @@ impl<'a> Resolver<'a> {
             source: ScanSource::Table(table.clone()),
             alias: Some(table.name.clone()),
             open: false,
-            view: known.as_ref().and_then(|table| table.view),
+            table: known.clone(),
         });
         let mut scope = Scope::default();
         scope.visible.reserve(known.as_ref().map_or(0, |known| known.columns.len()));
@@ -392,7 +392,7 @@ impl<'a> Resolver<'a> {
 
     fn open_scan(&mut self, source: ScanSource, relation: Option<Ident>) -> (Node, Scope) {
         let scan = self.scans.len();
-        self.scans.push(ScanInfo { source, alias: relation.clone(), open: true, view: None });
+        self.scans.push(ScanInfo { source, alias: relation.clone(), open: true, table: None });
         let scope = Scope { open: Some(Open { scan, relation, visible: true }), ..Scope::default() };
         (NodeKind::Scan(scan).node(), scope)
     }

@@ -91,7 +91,7 @@ impl Resolver<'_> {
             columns.push((id, inner));
             scope.visible.push(Item { original: column.clone(), name: column, relation: name.clone(), id });
         }
-        self.scans.push(ScanInfo { source: ScanSource::Cte { cte, columns }, alias: name, open: false, view: None });
+        self.scans.push(ScanInfo { source: ScanSource::Cte { cte, columns }, alias: name, open: false, table: None });
         (NodeKind::Scan(scan).node(), scope)
     }
 

@@ -91,7 +91,7 @@ impl Resolver<'_> {
     fn new_scan(&mut self, table: &TableName) -> ScanId {
         let open = self.schema.find(table).is_none() && table.declared.is_none();
         let source = ScanSource::Table(table.clone());
-        self.scans.push(ScanInfo { source, alias: Some(table.name.clone()), open, view: None });
+        self.scans.push(ScanInfo { source, alias: Some(table.name.clone()), open, table: None });
         self.scans.len() - 1
     }
 }

@@ -267,7 +267,7 @@ impl Resolver<'_> {
     fn incoming_row(&mut self, scope: &Scope, columns: &[Ident]) -> ScanId {
         let scan = self.scans.len();
         let source = ScanSource::Values { first: 0, rows: 0, columns: Vec::new() };
-        self.scans.push(ScanInfo { source, alias: None, open: false, view: None });
+        self.scans.push(ScanInfo { source, alias: None, open: false, table: None });
         let mut visible = Vec::with_capacity(columns.len());
         for item in scope.visible.iter().filter(|item| columns.contains(&item.name)) {
             let Some(info) = self.columns.get(item.id).cloned() else { continue };

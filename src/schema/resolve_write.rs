@@ -105,8 +105,7 @@ impl Resolver<'_> {
         let known = self.schema.find(table).cloned();
         let open = known.is_none() && table.declared.is_none();
         let source = ScanSource::Table(table.clone());
-        let view = known.as_ref().and_then(|table| table.view);
-        self.scans.push(ScanInfo { source, alias: Some(table.name.clone()), open, view });
+        self.scans.push(ScanInfo { source, alias: Some(table.name.clone()), open, table: known.clone() });
         let mut scope = Scope::default();
         if open {
             scope.open = Some(Open { scan, relation: Some(table.name.clone()), visible: true });

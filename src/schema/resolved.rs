@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::TableSchema;
 use super::binds::{Binds, RowCount};
 use crate::expr::{AggregateCall, Arithmetic, Comparison, Function, OverCall, SubqueryKind};
 use crate::ident::Ident;
@@ -203,8 +204,15 @@ pub(crate) struct ScanInfo {
     pub(crate) alias: Option<Ident>,
     /// Its columns are not known.
     pub(crate) open: bool,
+    /// What the database says of the table.
+    pub(crate) table: Option<Arc<TableSchema>>,
+}
+
+impl ScanInfo {
     /// Whether it is a view, where that is known.
-    pub(crate) view: Option<bool>,
+    pub(crate) fn view(&self) -> Option<bool> {
+        self.table.as_ref()?.view
+    }
 }
 
 #[derive(Debug, Clone)]

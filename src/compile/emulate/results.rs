@@ -1,6 +1,9 @@
-//! Aggregates and windows that a subquery is asked about, as in `max(..).in_(frame)`: they are computed first, as columns, since in one
-//! block MySQL and MariaDB answer wrongly; see `subqueries_see_results` in `caps`.
+//! Aggregates and windows that are computed first, as columns: those that a subquery is asked about, as in `max(..).in_(frame)`, since in
+//! one block MySQL and MariaDB answer wrongly (`subqueries_see_results` in `caps`), and windows that MySQL would compute twice
+//! (`repeats_windows_of_one_row`).
 
+use super::super::caps::Capabilities;
+use super::super::fold::repeats_windows;
 use crate::error::Result;
 use crate::ident::Ident;
 use crate::schema::{ColumnId, ColumnInfo, Facts, Node, NodeKind, Rx, RxKind, each_operand, lineage, map_operands};
@@ -8,13 +11,15 @@ use crate::schema::{ColumnId, ColumnInfo, Facts, Node, NodeKind, Rx, RxKind, eac
 type Defined = Vec<(ColumnId, Rx)>;
 
 /// Leaves in `list` what can be computed together, and gives what has to come after it.
-pub(super) fn taken_out(list: &mut Defined, facts: &mut Facts) -> Result<Defined> {
-    if facts.subplans.is_empty() && !list.iter().any(|(_, rx)| asks_about_results(rx)) {
+pub(super) fn taken_out(list: &mut Defined, facts: &mut Facts, caps: &Capabilities) -> Result<Defined> {
+    let must_wait =
+        |rx: &Rx| asks_about_results(rx) || (caps.repeats_windows_of_one_row && rx.windowed() && repeats_windows(rx));
+    if !list.iter().any(|(_, rx)| must_wait(rx)) {
         return Ok(Vec::new());
     }
     let (mut first, mut later) = (Vec::new(), Vec::new());
     for (id, rx) in std::mem::take(list) {
-        if asks_about_results(&rx) {
+        if must_wait(&rx) {
             let mut failed = None;
             let rx = with_columns(&rx, facts, &mut first, &mut failed);
             if let Some(error) = failed {

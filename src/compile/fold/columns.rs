@@ -1,8 +1,9 @@
 //! Columns through blocks: what a column is in terms of a block's sources, and what an inner block must return.
 
 use super::{Block, Folder, Projection, Source, SourceKind};
+use crate::compile::caps::SESSION_COLLATION;
 use crate::error::{Error, Result};
-use crate::expr::SubqueryKind;
+use crate::expr::{Function, SubqueryKind, TextFunction};
 use crate::ident::Ident;
 use crate::query::TableName;
 use crate::schema::{Asked, ColumnId, ColumnInfo, Rx, RxKind, ScanId, map_operands};
@@ -229,6 +230,67 @@ impl Folder<'_> {
         }
         crate::schema::each_operand(rx.kind(), &mut |operand| found = found || self.has_own_collation(operand));
         found
+    }
+
+    /// The collation that a text brings along: `None` for a value, which follows what stands beside it, and where it is not known.
+    pub(in crate::compile) fn collation(&self, rx: &Rx) -> Option<&str> {
+        let exact = self.caps.binary_collation;
+        let family = self.caps.loose_text;
+        match rx.kind() {
+            RxKind::ExactText(_) => exact,
+            // Of the rows around a subquery.
+            RxKind::Column(column) => self.collation_in_table(*column),
+            RxKind::Source { source, column } => match &self.sources.get(*source)?.kind {
+                SourceKind::Block(block) => self.collation_in(block, *column),
+                SourceKind::Set { arms, .. } => self.collation_in(arms.first()?, *column),
+                SourceKind::Cte(place) => self.collation_in(self.ctes.get(*place)?.block.as_ref()?, *column),
+                SourceKind::Values(_) => family.then_some(SESSION_COLLATION),
+                SourceKind::Table(_) => self.collation_in_table(*column),
+                SourceKind::Raw(_) | SourceKind::Elements(_) | SourceKind::Taken => None,
+            },
+            _ if rx.0.binary_text => exact,
+            RxKind::Cast { .. } | RxKind::Call(Function::Json(_) | Function::Time(_), _) if family => {
+                Some(SESSION_COLLATION)
+            }
+            RxKind::Call(Function::Text(TextFunction::Upper | TextFunction::Lower | TextFunction::Initcap), _)
+                if family =>
+            {
+                exact
+            }
+            RxKind::Subquery { kind: SubqueryKind::Scalar, of: Asked::Block(place), .. } => {
+                match &self.subqueries.get(*place)?.block.projection {
+                    Projection::Columns(columns) => self.collation(&columns.first()?.2),
+                    _ => None,
+                }
+            }
+            // Of two, one by code point is made.
+            kind => {
+                let (mut found, mut several) = (None, false);
+                crate::schema::each_operand(kind, &mut |operand| {
+                    let other = self.collation_of_text(operand);
+                    several |= found.is_some() && other.is_some() && found != other;
+                    found = found.or(other);
+                });
+                if several { exact } else { found }
+            }
+        }
+    }
+
+    /// The same of what is known to be text.
+    pub(in crate::compile) fn collation_of_text(&self, rx: &Rx) -> Option<&str> {
+        (rx.sql_type() == Some(SqlType::Text)).then(|| self.collation(rx)).flatten()
+    }
+
+    fn collation_in_table(&self, column: ColumnId) -> Option<&str> {
+        let info = self.facts.columns.get(column)?;
+        let table = self.facts.scans.get(info.scan?)?.table.as_ref()?;
+        let known = table.columns.iter().find(|known| known.name == info.name)?;
+        if known.binary_text { self.caps.binary_collation } else { known.collation.as_deref() }
+    }
+
+    fn collation_in(&self, block: &Block, column: ColumnId) -> Option<&str> {
+        let Projection::Columns(columns) = &block.projection else { return None };
+        self.collation(&columns.iter().find(|(_, known, _)| *known == column)?.2)
     }
 
     /// True when a source of the block has a column called `name`.

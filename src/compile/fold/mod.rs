@@ -19,7 +19,7 @@ pub(super) use subqueries::has_subquery;
 
 use crate::compile::caps::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Comparison, Function, NumberFunction};
+use crate::expr::{ChoiceFunction, Comparison, Function, NumberFunction, TextFunction};
 use crate::ident::Ident;
 use crate::query::{JoinKind, SetOperation, TableName};
 use crate::schema::{
@@ -389,7 +389,7 @@ impl<'a> Folder<'a> {
                     || (block.group.is_some() && self.caps.confuses_results_of_groups)
                     || (!self.caps.subqueries_see_results && block.env.iter().any(|(_, rx)| has_subquery(rx)));
                 let looks = defined.iter().any(|(_, rx)| rx.windowed());
-                if looks && !self.caps.windows_over_asked_rows && self.asks_of_derived(&block) {
+                if looks && !self.caps.results_over_asked_rows && self.asks_of_derived(&block) {
                     block = self.wrap_stored(block)?;
                 }
                 let windows = cut && looks;
@@ -404,7 +404,13 @@ impl<'a> Folder<'a> {
                 let too_long = rewritten.iter().any(|(_, rx)| rx.0.size > MAX_INLINE) && !block.env.is_empty();
                 // Their keys are columns then.
                 let unlike = !block.env.is_empty() && rewritten.iter().any(|(_, rx)| self.is_unlike_itself(rx));
-                if too_long || unlike || rewritten.iter().any(|(_, rx)| nests_windows(rx)) {
+                let twice =
+                    |rx: &Rx| nests_windows(rx) || (self.caps.repeats_windows_of_one_row && repeats_windows(rx));
+                let lost = !self.caps.results_over_asked_rows
+                    && block.group.is_some()
+                    && rewritten.iter().any(|(_, rx)| has_aggregate(rx) && reads_key(rx))
+                    && self.asks_of_derived(&block);
+                if too_long || unlike || lost || rewritten.iter().any(|(_, rx)| rx.windowed() && twice(rx)) {
                     block = self.wrap(block)?;
                     rewritten.clear();
                     for (id, rx) in defined {
@@ -647,6 +653,13 @@ impl<'a> Folder<'a> {
         if !block.plain() {
             block = self.wrap(block)?;
         }
+        let mixed = |rx: &Rx| has_aggregate(rx) && reads_key(rx);
+        if !self.caps.results_over_asked_rows
+            && aggregates.iter().any(|(_, rx)| mixed(rx))
+            && self.asks_of_derived(&block)
+        {
+            block = self.wrap_stored(block)?;
+        }
         let mut rewritten = Vec::with_capacity(keys.len());
         for id in keys {
             let rx = self.lookup(&block, *id)?;
@@ -750,7 +763,7 @@ impl<'a> Folder<'a> {
                 let Some(info) = self.facts.columns.get(*column) else { return false };
                 return match info.scan.and_then(|scan| self.facts.scans.get(scan)) {
                     // A view may give the same in every row.
-                    Some(ScanInfo { source: ScanSource::Table(_), view, .. }) => *view == Some(true),
+                    Some(scan @ ScanInfo { source: ScanSource::Table(_), .. }) => scan.view() == Some(true),
                     Some(_) => false,
                     None => !self.facts.subplans.is_empty() || info.lineage.is_empty(),
                 };
@@ -849,7 +862,7 @@ fn may_bind(rx: &Rx) -> bool {
 fn reads_key(rx: &Rx) -> bool {
     match rx.kind() {
         RxKind::Aggregate(_) => return false,
-        RxKind::Source { .. } => return true,
+        RxKind::Column(_) | RxKind::Source { .. } => return true,
         _ => {}
     }
     let mut found = false;
@@ -869,6 +882,25 @@ fn nests_windows(rx: &Rx) -> bool {
     let mut found = false;
     crate::schema::each_operand(rx.kind(), &mut |operand| {
         found = found || (operand.windowed() && (inside || nests_windows(operand)));
+    });
+    found
+}
+
+/// A window stands where it may be computed twice, or be taken for NULL: see `repeats_windows_of_one_row`.
+pub(in crate::compile) fn repeats_windows(rx: &Rx) -> bool {
+    let here = match rx.kind() {
+        RxKind::IsNull(..) => true,
+        RxKind::Call(function, _) => match function {
+            Function::Choice(function) => matches!(function, ChoiceFunction::Greatest | ChoiceFunction::Least),
+            Function::Text(function) => matches!(function, TextFunction::Substring),
+            Function::Time(_) | Function::Json(_) => true,
+            Function::Number(_) | Function::Grouping(_) | Function::Array(_) => false,
+        },
+        _ => false,
+    };
+    let mut found = false;
+    crate::schema::each_operand(rx.kind(), &mut |operand| {
+        found = found || (operand.windowed() && (here || repeats_windows(operand)));
     });
     found
 }

@@ -6,14 +6,14 @@ use crate::schema::{ColumnId, Rx, RxKind, ScanSource};
 impl Folder<'_> {
     /// Whether a view is read.
     pub(in crate::compile) fn reads_views(&self) -> bool {
-        self.facts.scans.iter().any(|scan| scan.view == Some(true))
+        self.facts.scans.iter().any(|scan| scan.view() == Some(true))
     }
 
     /// Whether the source is known to be a table and no view.
     pub(in crate::compile) fn is_stored(&self, place: usize) -> bool {
         let source = self.sources.get(place);
         let scan = source.and_then(|source| source.scan).and_then(|scan| self.facts.scans.get(scan));
-        scan.is_some_and(|scan| scan.view == Some(false) && matches!(scan.source, ScanSource::Table(_)))
+        scan.is_some_and(|scan| scan.view() == Some(false) && matches!(scan.source, ScanSource::Table(_)))
     }
 
     /// Whether an expression is a column of a table that is no view.

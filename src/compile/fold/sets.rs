@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::ident::Ident;
 use crate::query::{SetKind, SetOperation};
 use crate::schema::{ColumnId, Node, Rx, RxKind, SetColumn};
+use crate::types::SqlType;
 
 impl Folder<'_> {
     pub(super) fn set(
@@ -31,9 +32,7 @@ impl Folder<'_> {
         let columns: Vec<(ColumnId, ColumnId)> = columns.iter().map(|column| (column.id, column.right)).collect();
         arms.push(self.member(right, &columns, compares, counted, false)?);
         operations.push(operation);
-        if !compares {
-            self.one_collation(&mut arms)?;
-        }
+        self.one_collation(&mut arms)?;
         let source = self.add_source(SourceKind::Set { arms, operations }, None, None)?;
         Ok(Block { sources: vec![source], ..Block::default() })
     }
@@ -186,11 +185,8 @@ impl Folder<'_> {
         Ok(projection)
     }
 
-    /// Text of two collations in one column of a UNION ALL is an error on MySQL and MariaDB, or takes one of them.
-    fn one_collation(&mut self, arms: &mut [Block]) -> Result<()> {
-        if !self.caps.loose_text {
-            return Ok(());
-        }
+    /// Text of two collations in one column of a set operation is an error, or takes one of them.
+    fn one_collation(&self, arms: &mut [Block]) -> Result<()> {
         let width = match arms.first().map(|arm| &arm.projection) {
             Some(Projection::Columns(list)) => list.len(),
             _ => 0,
@@ -200,19 +196,31 @@ impl Folder<'_> {
                 Projection::Columns(list) => list.get(position).is_some_and(|(_, _, rx)| rx.0.binary_text),
                 _ => false,
             };
-            let some = arms.iter().any(binary);
-            if !some || arms.iter().all(binary) {
+            let loose = self.caps.loose_text && arms.iter().any(binary) && !arms.iter().all(binary);
+            if !loose && !self.mixes_collations(arms, position) {
                 continue;
             }
             for arm in arms.iter_mut() {
                 if let Projection::Columns(list) = &mut arm.projection
                     && let Some((_, _, rx)) = list.get_mut(position)
+                    && !matches!(rx.kind(), RxKind::ExactText(_))
                 {
-                    *rx = self.exact_text(rx.clone())?;
+                    *rx = match rx.sql_type() {
+                        Some(SqlType::Text) => Rx::exact_text(rx.clone()),
+                        _ => self.exact_text(rx.clone())?,
+                    };
                 }
             }
         }
         Ok(())
+    }
+
+    fn mixes_collations(&self, arms: &[Block], position: usize) -> bool {
+        let mut known = arms.iter().filter_map(|arm| match &arm.projection {
+            Projection::Columns(list) => self.collation_of_text(&list.get(position)?.2),
+            _ => None,
+        });
+        known.next().is_some_and(|first| known.any(|other| other != first))
     }
 
     /// What a column of a set operation is: text by code point only if it is that in each member.

@@ -80,19 +80,21 @@ impl Lowering<'_> {
             }
             RxKind::Case { arms, otherwise } => {
                 let mut case = CaseStatement::new();
+                let mixed = self.mixes_collations(arms.iter().map(|(_, result)| result).chain(otherwise));
                 for (condition, result) in arms {
-                    case = case.case(self.expr(condition, qualify)?, self.expr(result, qualify)?);
+                    case = case.case(self.expr(condition, qualify)?, self.in_one_collation(result, mixed, qualify)?);
                 }
                 if let Some(otherwise) = otherwise {
-                    case = case.finally(self.expr(otherwise, qualify)?);
+                    case = case.finally(self.in_one_collation(otherwise, mixed, qualify)?);
                 }
                 Expr::Case(Box::new(case))
             }
             // SQL: SQLite's COALESCE takes two operands or more.
             RxKind::Coalesce(list) if let [only] = list.as_slice() => self.expr(only, qualify)?,
             RxKind::Coalesce(list) => {
-                let list = list.iter().map(|one| self.expr(one, qualify)).collect::<Result<Vec<_>>>()?;
-                Func::coalesce(list).into()
+                let mixed = self.mixes_collations(list);
+                let list: Result<Vec<_>> = list.iter().map(|one| self.in_one_collation(one, mixed, qualify)).collect();
+                Func::coalesce(list?).into()
             }
             RxKind::Cast { operand, to, helper } => self.cast(operand, *to, *helper, qualify)?,
             RxKind::Call(function, operands) => self.call(function, operands, qualify)?,
@@ -263,8 +265,10 @@ impl Lowering<'_> {
             (false, true) => self.is_exact(left),
             _ => self.is_exact(left) && self.is_exact(right),
         };
-        let collate =
-            text && !exact && self.caps.binary_collation.is_some() && (self.caps.loose_text || ordered(comparison));
+        let mixed = self.mixes_collations([left, right]);
+        let collate = text
+            && self.caps.binary_collation.is_some()
+            && (mixed || (!exact && (self.caps.loose_text || ordered(comparison))));
         let (mut a, mut b) = (self.expr(left, qualify)?, self.expr(right, qualify)?);
         if !collate {
             if comparison == Comparison::Equal && self.caps.rounds_looked_up_doubles {
@@ -273,7 +277,7 @@ impl Lowering<'_> {
             return Ok(binary(a, operator, b));
         }
         let exactly = binary(a, operator, self.collated(b));
-        if comparison != Comparison::Equal {
+        if mixed || comparison != Comparison::Equal {
             return Ok(exactly);
         }
         // The loose comparison follows from the exact one; beside it, it lets the database use the column's index.
@@ -306,19 +310,6 @@ impl Lowering<'_> {
             return Ok(());
         }
         self.folder.table_of(rx).map_or(Ok(()), |table| Err(schema_needed(vec![table], "a comparison")))
-    }
-
-    /// `text` under the collation that compares by code point.
-    pub(super) fn collated(&self, text: Expr) -> Expr {
-        // SQL: a collation fits one character set only; a bind has that of the session, a column may have any.
-        let text = match text {
-            text if !self.target.dialect.is_mysql_family() || matches!(text, Expr::Value(_)) => text,
-            text => function(Function::Convert).arg(binary(text, operator(Operator::Using), word("utf8mb4"))).into(),
-        };
-        match self.caps.binary_collation {
-            Some(collation) => binary(text, operator(Operator::Collate), word(collation)),
-            None => text,
-        }
     }
 
     fn member(&mut self, operand: &Rx, list: &[usize], element: SqlType, negated: bool, qualify: bool) -> Result<Expr> {

@@ -3,6 +3,7 @@
 //! This folder is the only place that names sea-query; `doors` is the only file that hands it text.
 
 mod alter;
+mod collation;
 mod ctes;
 mod ddl;
 mod doors;
@@ -433,25 +434,6 @@ impl<'a> Lowering<'a> {
             return Ok(());
         }
         self.folder.table_of(rx).map_or(Ok(()), |table| Err(schema_needed(vec![table], what)))
-    }
-
-    /// Whether the database by itself compares this text by code point.
-    fn is_exact(&self, rx: &Rx) -> bool {
-        rx.0.binary_text || (self.target.binary_text && !self.folder.has_own_collation(rx))
-    }
-
-    /// Whether text would be compared in another order than that of code points.
-    fn needs_collation(&self, rx: &Rx, what: &str) -> Result<bool> {
-        if self.caps.binary_collation.is_none() || self.is_exact(rx) {
-            return Ok(false);
-        }
-        match rx.sql_type() {
-            Some(sql_type) => Ok(sql_type == SqlType::Text),
-            None => match self.folder.table_of(rx) {
-                Some(table) => Err(schema_needed(vec![table], what)),
-                None => Ok(false),
-            },
-        }
     }
 
     fn slice(&mut self, block: &Block, statement: &mut SelectStatement) -> Result<()> {

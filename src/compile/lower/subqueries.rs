@@ -70,7 +70,7 @@ impl Lowering<'_> {
                 let text = is_text(operand) || is_text(value);
                 let exact = self.is_exact(operand) && self.is_exact(value);
                 let mut left = self.expr(operand, qualify)?;
-                if text && !exact && self.caps.loose_text {
+                if text && ((!exact && self.caps.loose_text) || self.mixes_collations([operand, value])) {
                     left = self.collated(left);
                 }
                 let right = sub_select(self.asked_select(block)?);

@@ -157,6 +157,32 @@ async fn aggregates_work_in_joins_subqueries_and_writes_of_every_database() {
     .await;
 }
 
+/// MariaDB found no group of a view's rows that a subquery chose by a key, where that key stands beside an aggregate.
+#[tokio::test]
+async fn a_key_stands_in_one_expression_with_an_aggregate() {
+    support::each(async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE base (id bigint NOT NULL, g bigint)",
+            "INSERT INTO base VALUES (1, 1), (2, 1), (3, 2), (4, NULL)",
+            "CREATE TABLE asked (k bigint)",
+            "INSERT INTO asked VALUES (1), (3)",
+            "CREATE VIEW rows_of AS SELECT id, g FROM base",
+        ])
+        .await;
+        let db = db.read_only().await;
+        for from in [db.table("rows_of"), db.table("base"), db.table("base").limit(9)] {
+            let chosen = from.clone().where_(col("g").in_(db.table("asked").select("k")));
+            let with_key = || (count(all()) + col("g")).as_("c");
+            check(&db, chosen.clone().group_by("g").agg(with_key()), &["1|3"]).await;
+            let later = chosen.group_by("g").agg(count(all()).as_("n")).with_column("c", col("n") + col("g"));
+            check(&db, later.select(("g", "c")), &["1|3"]).await;
+            let others = from.where_(!col("g").in_(db.table("asked").select("k"))).group_by("g");
+            check(&db, others.agg(with_key()), &["2|3"]).await;
+        }
+    })
+    .await;
+}
+
 /// Remembers the tables of the last statement.
 #[derive(Default)]
 struct Tables(Mutex<Vec<TableAccess>>);

@@ -1,8 +1,11 @@
 //! Text compares letter by letter, whatever the column's collation or character set.
 
-use portcullis::{Dialect, all, case, coalesce, col, count, count_distinct, lit, max, min, on, using};
+use portcullis::{
+    Dialect, Expr, Frame, all, case, coalesce, col, concat, count, count_distinct, greatest, lit, max, min, on, using,
+    values,
+};
 
-use crate::support::{self, TestDatabase, check};
+use crate::support::{self, TestDatabase, check, check_any_order};
 
 /// `words` and `others` with a column that the database by itself compares loosely, or in another order.
 async fn words(db: &TestDatabase, kind: &str) {
@@ -201,6 +204,76 @@ async fn an_index_can_serve_an_equality_of_text() {
         let db = db.read_only().await;
         let plan = db.table("keyed").where_(col("w").eq("w7")).explain().await.expect("a plan");
         assert!(plan.contains("by_w"), "{plan}");
+    })
+    .await;
+}
+
+/// MySQL and MariaDB refuse to compare or join texts of two collations, which old databases are full of.
+#[tokio::test]
+async fn texts_of_two_collations_meet() {
+    support::each(async |db| {
+        let (one, other) = match db.dialect {
+            Dialect::MySql | Dialect::MariaDb => (
+                "varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+                "varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+            ),
+            Dialect::Postgres => ("text COLLATE \"C\"", "text COLLATE \"en-x-icu\""),
+            _ => ("text", "text"),
+        };
+        let (one, other) =
+            (format!("CREATE TABLE a (id bigint, s {one})"), format!("CREATE TABLE b (n bigint, t {other})"));
+        let rows =
+            ["INSERT INTO a VALUES (1, 'x'), (2, 'Y'), (3, NULL)", "INSERT INTO b VALUES (1, 'X'), (2, 'Y'), (3, 'z')"];
+        db.execute_setup(&[&one, &other, rows[0], rows[1]]).await;
+        let handle = db.read_only().await;
+        let (a, b) = (|| handle.table("a"), || handle.table("b"));
+        let pairs = || a().join(b(), on(col("s").eq(col("t"))));
+        let text = |frame: Frame, expr: Expr| frame.select(expr.as_("c"));
+        let beside = || a().join(b(), on(col("id").eq(col("n"))));
+        check_any_order(&handle, pairs().select(("id", "n")), &["2|2"]).await;
+        check_any_order(&handle, beside().where_(col("s").lt(col("t"))).select("id"), &[]).await;
+        check_any_order(&handle, beside().where_(col("s").ne(col("t"))).select("id"), &["1"]).await;
+        check_any_order(&handle, beside().where_(col("t").between(col("s"), col("s"))).select("id"), &["2"]).await;
+        check_any_order(&handle, beside().where_(col("s").is_distinct_from(col("t"))).select("id"), &["1", "3"]).await;
+        check_any_order(&handle, text(beside(), coalesce([col("s"), col("t")])), &["x", "Y", "z"]).await;
+        let either = case().when(col("id").eq(1), col("s")).otherwise(col("t"));
+        check_any_order(&handle, beside().select(either.as_("c")), &["x", "Y", "z"]).await;
+        check_any_order(&handle, text(beside(), concat([col("s"), col("t")])), &["xX", "YY", "null"]).await;
+        check_any_order(&handle, text(beside(), greatest([col("s"), col("t")])), &["x", "Y", "null"]).await;
+        check_any_order(&handle, text(beside(), col("s").replace(col("t"), "q")), &["x", "q", "null"]).await;
+        check_any_order(&handle, text(beside(), col("s").contains(col("t"))), &["false", "true", "null"]).await;
+        check_any_order(&handle, text(beside(), col("s").nullif(col("t"))), &["x", "null", "null"]).await;
+        check_any_order(&handle, a().select("s").union_all(b().select("t")), &["x", "Y", "null", "X", "Y", "z"]).await;
+        check_any_order(&handle, a().select("s").union(b().select("t")), &["x", "Y", "null", "X", "z"]).await;
+        check_any_order(&handle, a().semi_join(b(), on(col("s").eq(col("t")))).select("id"), &["2"]).await;
+        check_any_order(&handle, a().where_(col("s").in_(b().select("t"))).select("id"), &["2"]).await;
+        check_any_order(
+            &handle,
+            a().full_join(b(), on(col("s").eq(col("t")))).select(("id", "n")),
+            &["1|null", "2|2", "3|null", "null|1", "null|3"],
+        )
+        .await;
+        // What groups and derived tables made, and values of the program.
+        let most = || a().agg(max(col("s")).as_("most")).limit(1);
+        check_any_order(&handle, b().join(most(), on(col("t").eq(col("most")))).select("n"), &[]).await;
+        let groups = || b().group_by("t").agg(count(all()).as_("c")).limit(9);
+        check_any_order(&handle, a().join(groups(), on(col("s").eq(col("t")))).select("id"), &["2"]).await;
+        check_any_order(
+            &handle,
+            text(a().cross_join(groups()), coalesce([col("s"), col("t")])).distinct(),
+            &["x", "Y", "X", "z"],
+        )
+        .await;
+        let pair = || values("v", [("X",), ("Y",)]);
+        check_any_order(&handle, a().join(pair(), on(col("s").eq(col("v")))).select("id"), &["2"]).await;
+        check_any_order(&handle, text(pair().cross_join(b()), coalesce([col("v"), col("t")])).distinct(), &["X", "Y"])
+            .await;
+        check_any_order(
+            &handle,
+            text(b().cross_join(pair()), concat([col("t"), lit("-"), col("v")])).order_by("c").limit(1),
+            &["X-X"],
+        )
+        .await;
     })
     .await;
 }

@@ -1,11 +1,13 @@
 //! Windows, and what each verb does with their results.
 
 use portcullis::{
-    Dialect, ErrorKind, Frame, all, avg, col, count, count_distinct, current_row, first, following, lag, median, mode,
-    on, percentile_disc, preceding, rank, row_number, sum, table, unbounded_following, unbounded_preceding, window,
+    Dialect, ErrorKind, Expr, Frame, Unit, all, avg, case, coalesce, col, count, count_distinct, current_row, first,
+    first_value, following, from_unix, greatest, lag, least, lit, max, median, mode, on, percentile_disc, preceding,
+    rank, row_number, sum, table, unbounded_following, unbounded_preceding, window,
 };
 
 use super::snapshot::Tables;
+use crate::support;
 
 #[tokio::test]
 async fn a_window_stays_in_its_select_until_its_result_decides_about_rows() {
@@ -27,9 +29,9 @@ async fn a_window_stays_in_its_select_until_its_result_decides_about_rows() {
             |from| from.t().select("id").order_by((row_number().over(newest()), "id")).limit(3),
             &["2", "4", "5"],
             &[
-r#"SELECT "id" FROM "t" ORDER BY ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) ASC, "id" ASC LIMIT ?1"#,
+                r#"SELECT "id" FROM "t" ORDER BY ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) ASC, "id" ASC LIMIT ?1"#,
                 r#"MariaDB: SELECT "t"."id" FROM "t" ORDER BY ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) ASC, "t"."id" ASC LIMIT ?1"#,
-],
+            ],
         )
         .await;
     // A filter before it is one of the rows that it sees; a filter after it is not.
@@ -38,9 +40,9 @@ r#"SELECT "id" FROM "t" ORDER BY ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "i
             |from| from.t().where_(col("v").gt(10)).select(("id", row_number().over(newest()).as_("n"))).order_by("id"),
             &["2|1", "3|2", "4|1"],
             &[
-r#"SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" FROM "t" WHERE "v" > ?1 ORDER BY "id" ASC"#,
+                r#"SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" FROM "t" WHERE "v" > ?1 ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT "t"."id", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "n" FROM "t" WHERE "t"."v" > ?1 ORDER BY "t"."id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -48,9 +50,9 @@ r#"SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" F
             |from| from.t().select(("id", row_number().over(newest()).as_("n"))).where_(col("v").gt(10)).order_by("id"),
             &["2|1", "3|2", "4|1"],
             &[
-r#"SELECT "id", "n" FROM (SELECT "v", "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" FROM "t") AS "t_2" WHERE "v" > ?1 ORDER BY "id" ASC"#,
+                r#"SELECT "id", "n" FROM (SELECT "v", "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n" FROM "t") AS "t_2" WHERE "v" > ?1 ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT "id", "n" FROM (SELECT "t"."v", "t"."id", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "n" FROM "t") AS "t_2" WHERE "v" > ?1 ORDER BY "id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -58,9 +60,9 @@ r#"SELECT "id", "n" FROM (SELECT "v", "id", ROW_NUMBER() OVER (PARTITION BY "g" 
             |from| from.t().select(("id", row_number().over(newest()).as_("n"))).where_(col("n").eq(1)).order_by("id"),
             &["2|1", "4|1", "5|1"],
             &[
-r#"SELECT "id", "n" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n", "id" FROM "t") AS "t_2" WHERE "n" = ?1 ORDER BY "id" ASC"#,
+                r#"SELECT "id", "n" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "n", "id" FROM "t") AS "t_2" WHERE "n" = ?1 ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT "id", "n" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "n", "t"."id" FROM "t") AS "t_2" WHERE "n" = ?1 ORDER BY "id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -68,9 +70,9 @@ r#"SELECT "id", "n" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "i
             |from| from.t().select("id").where_(row_number().over(newest()).eq(1)).order_by("id"),
             &["2", "4", "5"],
             &[
-r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "row_number", "id" FROM "t") AS "t_2" WHERE "row_number" = ?1 ORDER BY "id" ASC"#,
+                r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "row_number", "id" FROM "t") AS "t_2" WHERE "row_number" = ?1 ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "row_number", "t"."id" FROM "t") AS "t_2" WHERE "row_number" = ?1 ORDER BY "id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -84,9 +86,9 @@ r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DE
             },
             &["3", "5"],
             &[
-r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "row_number", "id" FROM "t" WHERE "v" < ?1) AS "t_2" WHERE "row_number" <= ?2 AND "id" > ?3 ORDER BY "id" ASC"#,
+                r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DESC) AS "row_number", "id" FROM "t" WHERE "v" < ?1) AS "t_2" WHERE "row_number" <= ?2 AND "id" > ?3 ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id" DESC) AS "row_number", "t"."id" FROM "t" WHERE "t"."v" < ?1) AS "t_2" WHERE "row_number" <= ?2 AND "id" > ?3 ORDER BY "id" ASC"#,
-],
+            ],
         )
         .await;
     // Rows are cut off before it and after it.
@@ -95,9 +97,9 @@ r#"SELECT "id" FROM (SELECT ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id" DE
             |from| from.t().order_by("id").limit(3).select(("id", count(all()).over(window()).as_("n"))),
             &["1|3", "2|3", "3|3"],
             &[
-r#"SELECT "id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id" ASC LIMIT ?1) AS "t_2" ORDER BY "id" ASC"#,
+                r#"SELECT "id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id" ASC LIMIT ?1) AS "t_2" ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT "t_2"."id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id" ASC LIMIT ?1) AS "t_2" ORDER BY "t_2"."id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -125,9 +127,9 @@ r#"SELECT "id", COUNT(*) OVER () AS "n" FROM (SELECT "id" FROM "t" ORDER BY "id"
             |from| from.t().select(count(all()).over(window().partition_by("g")).as_("n")).distinct().order_by("n"),
             &["1", "2"],
             &[
-r#"SELECT DISTINCT "n" FROM (SELECT COUNT(*) OVER (PARTITION BY "g") AS "n" FROM "t") AS "t_2" ORDER BY "n" ASC"#,
+                r#"SELECT DISTINCT "n" FROM (SELECT COUNT(*) OVER (PARTITION BY "g") AS "n" FROM "t") AS "t_2" ORDER BY "n" ASC"#,
                 r#"MariaDB: SELECT DISTINCT "n" FROM (SELECT COUNT(*) OVER (PARTITION BY "t"."g") AS "n" FROM "t") AS "t_2" ORDER BY "n" ASC"#,
-],
+            ],
         )
         .await;
 }
@@ -147,10 +149,10 @@ async fn windows_see_groups_and_groups_see_windows() {
             },
             &["1|30|2", "2|70|1", "3|10|3"],
             &[
-r#"SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC NULLS FIRST) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
-r#"PostgreSQL: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC NULLS FIRST) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"PostgreSQL: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") DESC) AS "place" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
                 r#"MariaDB: SELECT "t_2"."g", "t_2"."total", RANK() OVER (ORDER BY "t_2"."total" IS NULL DESC, "t_2"."total" DESC) AS "place" FROM (SELECT SUM("v") AS "total", "g" FROM "t" GROUP BY "g") AS "t_2" ORDER BY "t_2"."g" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -166,10 +168,10 @@ r#"PostgreSQL: SELECT "g", SUM("v") AS "total", RANK() OVER (ORDER BY SUM("v") D
             },
             &["1", "2"],
             &[
-r#"SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS REAL) / (SUM(SUM("v")) OVER ()) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?2 ORDER BY "g" ASC"#,
-r#"PostgreSQL: SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS double precision) / NULLIF(SUM(SUM("v")) OVER (), ?2) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?3 ORDER BY "g" ASC"#,
+                r#"SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS REAL) / (SUM(SUM("v")) OVER ()) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?2 ORDER BY "g" ASC"#,
+                r#"PostgreSQL: SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS double precision) / NULLIF(SUM(SUM("v")) OVER (), ?2) AS "share", "g" FROM "t" GROUP BY "g") AS "t_2" WHERE "share" > ?3 ORDER BY "g" ASC"#,
                 r#"MariaDB: SELECT "g" FROM (SELECT CAST(("t_2"."total" * ?1) AS DOUBLE) / (SUM("t_2"."total") OVER ()) AS "share", "t_2"."g" FROM (SELECT SUM("v") AS "total", "g" FROM "t" GROUP BY "g") AS "t_2") AS "t_3" WHERE "share" > ?2 ORDER BY "g" ASC"#,
-],
+            ],
         )
         .await;
     // An aggregate of a window's result.
@@ -184,9 +186,9 @@ r#"PostgreSQL: SELECT "g" FROM (SELECT CAST((SUM("v") * ?1) AS double precision)
             },
             &["1|10", "2|10", "3|null"],
             &[
-r#"SELECT "g", SUM("v" - "before") AS "rise" FROM (SELECT "g", "v", LAG("v", ?1) OVER (PARTITION BY "g" ORDER BY "id") AS "before" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"SELECT "g", SUM("v" - "before") AS "rise" FROM (SELECT "g", "v", LAG("v", ?1) OVER (PARTITION BY "g" ORDER BY "id") AS "before" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
                 r#"MariaDB: SELECT "g", SUM("v" - "before") AS "rise" FROM (SELECT "t"."g", "t"."v", LAG("t"."v", ?1) OVER (PARTITION BY "t"."g" ORDER BY "t"."id") AS "before" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
-],
+            ],
         )
         .await;
     // A window over a window's result.
@@ -200,10 +202,10 @@ r#"SELECT "g", SUM("v" - "before") AS "rise" FROM (SELECT "g", "v", LAG("v", ?1)
             },
             &["1|20.0", "2|20.0", "3|80.0", "4|80.0", "5|110.0"],
             &[
-r#"SELECT "id", AVG("running") OVER (PARTITION BY "g") AS "mean" FROM (SELECT SUM("v") OVER (ORDER BY "id") AS "running", "g", "id" FROM "t") AS "t_2" ORDER BY "id" ASC"#,
-r#"PostgreSQL: SELECT "id", AVG(CAST("running" AS double precision)) OVER (PARTITION BY "g") AS "mean" FROM (SELECT SUM("v") OVER (ORDER BY "id") AS "running", "g", "id" FROM "t") AS "t_2" ORDER BY "id" ASC"#,
+                r#"SELECT "id", AVG("running") OVER (PARTITION BY "g") AS "mean" FROM (SELECT SUM("v") OVER (ORDER BY "id") AS "running", "g", "id" FROM "t") AS "t_2" ORDER BY "id" ASC"#,
+                r#"PostgreSQL: SELECT "id", AVG(CAST("running" AS double precision)) OVER (PARTITION BY "g") AS "mean" FROM (SELECT SUM("v") OVER (ORDER BY "id") AS "running", "g", "id" FROM "t") AS "t_2" ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT "t_2"."id", CAST((SUM("t_2"."running") OVER (PARTITION BY "t_2"."g")) AS DOUBLE) / (COUNT("t_2"."running") OVER (PARTITION BY "t_2"."g")) AS "mean" FROM (SELECT SUM("t"."v") OVER (ORDER BY "t"."id") AS "running", "t"."g", "t"."id" FROM "t") AS "t_2" ORDER BY "t_2"."id" ASC"#,
-],
+            ],
         )
         .await;
     // Joins: on either side, and as the condition.
@@ -216,9 +218,9 @@ r#"PostgreSQL: SELECT "id", AVG(CAST("running" AS double precision)) OVER (PARTI
             },
             &["100|1", "200|1", "300|1"],
             &[
-r#"SELECT "u"."x", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id") AS "n" FROM "t") AS "t_2" INNER JOIN "u" ON "t_2"."id" = "u"."t_id" ORDER BY "u"."x" ASC"#,
+                r#"SELECT "u"."x", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (PARTITION BY "g" ORDER BY "id") AS "n" FROM "t") AS "t_2" INNER JOIN "u" ON "t_2"."id" = "u"."t_id" ORDER BY "u"."x" ASC"#,
                 r#"MariaDB: SELECT "u"."x", "t_2"."n" FROM (SELECT "t"."id", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY "t"."id") AS "n" FROM "t") AS "t_2" INNER JOIN "u" ON "t_2"."id" = "u"."t_id" ORDER BY "u"."x" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -239,10 +241,10 @@ r#"SELECT "u"."x", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (PARTITION BY 
             },
             &["1|200", "2|null", "3|300", "4|null", "5|null"],
             &[
-r#"SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY "x" DESC NULLS FIRST) AS "n", "t_id", "x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
-r#"PostgreSQL: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY "x" DESC) AS "n", "t_id", "x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
+                r#"SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY "x" DESC NULLS FIRST) AS "n", "t_id", "x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
+                r#"PostgreSQL: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "t_id" ORDER BY "x" DESC) AS "n", "t_id", "x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
                 r#"MariaDB: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER() OVER (PARTITION BY "last"."t_id" ORDER BY "last"."x" IS NULL DESC, "last"."x" DESC) AS "n", "last"."t_id", "last"."x" FROM "u" AS "last") AS "t_2" ON "t"."id" = "t_2"."t_id" AND "t_2"."n" = ?1 ORDER BY "t"."id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -256,9 +258,9 @@ r#"PostgreSQL: SELECT "t"."id", "t_2"."x" FROM "t" LEFT JOIN (SELECT ROW_NUMBER(
             },
             &["1|1", "3|3"],
             &[
-r#"SELECT "t_2"."id", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (ORDER BY "id") AS "n" FROM "t") AS "t_2" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t_2"."id" = "u"."t_id") ORDER BY "t_2"."id" ASC"#,
+                r#"SELECT "t_2"."id", "t_2"."n" FROM (SELECT "id", ROW_NUMBER() OVER (ORDER BY "id") AS "n" FROM "t") AS "t_2" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t_2"."id" = "u"."t_id") ORDER BY "t_2"."id" ASC"#,
                 r#"MariaDB: SELECT "t_2"."id", "t_2"."n" FROM (SELECT "t"."id", ROW_NUMBER() OVER (ORDER BY "t"."id") AS "n" FROM "t") AS "t_2" WHERE EXISTS(SELECT NULL FROM "u" WHERE "t_2"."id" = "u"."t_id") ORDER BY "t_2"."id" ASC"#,
-],
+            ],
         )
         .await;
 }
@@ -275,9 +277,9 @@ async fn frames_are_written_as_they_were_said() {
             },
             &["30", "60", "90", "80", "50"],
             &[
-r#"SELECT SUM("v") OVER (ORDER BY "id" ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS "s" FROM "t" ORDER BY "id" ASC"#,
+                r#"SELECT SUM("v") OVER (ORDER BY "id" ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS "s" FROM "t" ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT SUM("t"."v") OVER (ORDER BY "t"."id" ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS "s" FROM "t" ORDER BY "t"."id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -291,9 +293,9 @@ r#"SELECT SUM("v") OVER (ORDER BY "id" ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)
             },
             &["30|1", "20|0", "70|1", "40|0", "10|0"],
             &[
-r#"SELECT SUM("v") OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "s", COUNT("w") FILTER (WHERE "w" > ?1) OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
+                r#"SELECT SUM("v") OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "s", COUNT("w") FILTER (WHERE "w" > ?1) OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT SUM("t"."v") OVER (PARTITION BY "t"."g" ORDER BY "t"."id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "s", COUNT(CASE WHEN ("t"."w" > ?1) THEN "t"."w" END) OVER (PARTITION BY "t"."g" ORDER BY "t"."id" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS "n" FROM "t" ORDER BY "t"."id" ASC"#,
-],
+            ],
         )
         .await;
     // NULL is the largest in a window too.
@@ -308,10 +310,10 @@ r#"SELECT SUM("v") OVER (PARTITION BY "g" ORDER BY "id" ROWS BETWEEN CURRENT ROW
             },
             &["4|2", "1|4", "3|3", "2|5", "5|1"],
             &[
-r#"SELECT ROW_NUMBER() OVER (ORDER BY "w" DESC NULLS FIRST, "id") AS "n", ROW_NUMBER() OVER (ORDER BY "w" NULLS LAST, "id") AS "m" FROM "t" ORDER BY "id" ASC"#,
-r#"PostgreSQL: SELECT ROW_NUMBER() OVER (ORDER BY "w" DESC, "id") AS "n", ROW_NUMBER() OVER (ORDER BY "w", "id") AS "m" FROM "t" ORDER BY "id" ASC"#,
+                r#"SELECT ROW_NUMBER() OVER (ORDER BY "w" DESC NULLS FIRST, "id") AS "n", ROW_NUMBER() OVER (ORDER BY "w" NULLS LAST, "id") AS "m" FROM "t" ORDER BY "id" ASC"#,
+                r#"PostgreSQL: SELECT ROW_NUMBER() OVER (ORDER BY "w" DESC, "id") AS "n", ROW_NUMBER() OVER (ORDER BY "w", "id") AS "m" FROM "t" ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT ROW_NUMBER() OVER (ORDER BY "t"."w" IS NULL DESC, "t"."w" DESC, "t"."id") AS "n", ROW_NUMBER() OVER (ORDER BY "t"."w" IS NULL, "t"."w", "t"."id") AS "m" FROM "t" ORDER BY "t"."id" ASC"#,
-],
+            ],
         )
         .await;
     tables
@@ -322,9 +324,9 @@ r#"PostgreSQL: SELECT ROW_NUMBER() OVER (ORDER BY "w" DESC, "id") AS "n", ROW_NU
             },
             &["3", "4", "5", "5", "3"],
             &[
-r#"SELECT COUNT(*) OVER (ORDER BY "v" RANGE BETWEEN UNBOUNDED PRECEDING AND ?1 FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
+                r#"SELECT COUNT(*) OVER (ORDER BY "v" RANGE BETWEEN UNBOUNDED PRECEDING AND ?1 FOLLOWING) AS "n" FROM "t" ORDER BY "id" ASC"#,
                 r#"MariaDB: SELECT COUNT(*) OVER (ORDER BY "t"."v" RANGE BETWEEN UNBOUNDED PRECEDING AND 10 FOLLOWING) AS "n" FROM "t" ORDER BY "t"."id" ASC"#,
-],
+            ],
         )
         .await;
 }
@@ -334,8 +336,8 @@ async fn aggregates_that_a_database_lacks_take_a_block_of_their_own() {
     let tables = Tables::new().await;
     tables
         .case(|from| from.t().group_by("g").agg(median(col("v"))).order_by("g"), &["1|15.0", "2|35.0", "3|10.0"], &[
-r#"SELECT "g", portcullis_percentile_cont("v", ?1) AS "median_v" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
-r#"PostgreSQL: SELECT "g", PERCENTILE_CONT(?1) WITHIN GROUP (ORDER BY CAST("v" AS double precision)) AS "median_v" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"SELECT "g", portcullis_percentile_cont("v", ?1) AS "median_v" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"PostgreSQL: SELECT "g", PERCENTILE_CONT(?1) WITHIN GROUP (ORDER BY CAST("v" AS double precision)) AS "median_v" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
                 r#"MariaDB: SELECT "g", MAX((CASE WHEN ("place" - ?1 <= ?2 * ("number" - ?3)) THEN CAST("v" AS DOUBLE) END)) + ((MIN(?4 * ("number" - ?5)) - MAX((CASE WHEN ("place" - ?6 <= ?7 * ("number" - ?8)) THEN "place" - ?9 END))) * (MIN((CASE WHEN ("place" - ?10 >= ?11 * ("number" - ?12)) THEN CAST("v" AS DOUBLE) END)) - MAX((CASE WHEN ("place" - ?13 <= ?14 * ("number" - ?15)) THEN CAST("v" AS DOUBLE) END)))) AS "median_v" FROM (SELECT "t"."g", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY CAST("t"."v" AS DOUBLE)) AS "place", COUNT(CAST("t"."v" AS DOUBLE)) OVER (PARTITION BY "t"."g") AS "number", "t"."v" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
 ])
         .await;
@@ -349,16 +351,16 @@ r#"PostgreSQL: SELECT "g", PERCENTILE_CONT(?1) WITHIN GROUP (ORDER BY CAST("v" A
             },
             &["1|a|2", "2|a|2", "3|b|1"],
             &[
-r#"SELECT "g", portcullis_percentile_disc("name", ?1) AS "p", COUNT(*) AS "n" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
-r#"PostgreSQL: SELECT "g", PERCENTILE_DISC(?1) WITHIN GROUP (ORDER BY ("name" COLLATE "C")) AS "p", COUNT(*) AS "n" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"SELECT "g", portcullis_percentile_disc("name", ?1) AS "p", COUNT(*) AS "n" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
+                r#"PostgreSQL: SELECT "g", PERCENTILE_DISC(?1) WITHIN GROUP (ORDER BY ("name" COLLATE "C")) AS "p", COUNT(*) AS "n" FROM "t" GROUP BY "g" ORDER BY "g" ASC"#,
                 r#"MariaDB: SELECT "g", MIN(CONVERT((CASE WHEN ("place" >= ?1 * "number") THEN "name" END) USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "p", COUNT(*) AS "n" FROM (SELECT "t"."g", ROW_NUMBER() OVER (PARTITION BY "t"."g" ORDER BY CONVERT("t"."name" USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "place", COUNT("t"."name") OVER (PARTITION BY "t"."g") AS "number", "t"."name" FROM "t") AS "t_2" GROUP BY "g" ORDER BY "g" ASC"#,
-],
+            ],
         )
         .await;
     tables
         .case(|from| from.t().agg((mode(col("name")), first(col("id")).order_by(col("v").desc()))), &["a|4"], &[
-r#"SELECT portcullis_mode("name") AS "mode_name", portcullis_first("id" ORDER BY "v" DESC, "id") AS "first_id" FROM "t""#,
-r#"PostgreSQL: SELECT MODE() WITHIN GROUP (ORDER BY ("name" COLLATE "C")) AS "mode_name", ((ARRAY_AGG("id" ORDER BY "v" DESC, "id"))[1]) AS "first_id" FROM "t""#,
+                r#"SELECT portcullis_mode("name") AS "mode_name", portcullis_first("id" ORDER BY "v" DESC, "id") AS "first_id" FROM "t""#,
+                r#"PostgreSQL: SELECT MODE() WITHIN GROUP (ORDER BY ("name" COLLATE "C")) AS "mode_name", ((ARRAY_AGG("id" ORDER BY "v" DESC, "id"))[1]) AS "first_id" FROM "t""#,
                 r#"MariaDB: SELECT MIN(CONVERT((CASE WHEN ("frequency" = "highest") THEN "name" END) USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "mode_name", MIN((CASE WHEN ("place" = ?1) THEN "id" END)) AS "first_id" FROM (SELECT "t_2"."frequency", MAX("t_2"."frequency") OVER () AS "highest", "t_2"."name", "t_2"."place", "t_2"."id" FROM (SELECT COUNT("t"."name") OVER (PARTITION BY CONVERT("t"."name" USING utf8mb4) COLLATE utf8mb4_nopad_bin) AS "frequency", "t"."name", ROW_NUMBER() OVER (ORDER BY "t"."v" DESC, "t"."id") AS "place", "t"."id" FROM "t") AS "t_2") AS "t_3""#,
 ])
         .await;
@@ -385,10 +387,10 @@ r#"PostgreSQL: SELECT MODE() WITHIN GROUP (ORDER BY ("name" COLLATE "C")) AS "mo
             },
             &["1|150.0", "3|300.0"],
             &[
-r#"SELECT "t"."id", "t_2"."middle" FROM "t" INNER JOIN (SELECT "t_id", portcullis_percentile_cont("x", ?1) AS "middle" FROM "u" GROUP BY "t_id") AS "t_2" ON "t"."id" = "t_2"."t_id" WHERE "t_2"."middle" > ?2 ORDER BY "t"."id" ASC"#,
-r#"PostgreSQL: SELECT "t"."id", "t_2"."middle" FROM "t" INNER JOIN (SELECT "t_id", PERCENTILE_CONT(?1) WITHIN GROUP (ORDER BY CAST("x" AS double precision)) AS "middle" FROM "u" GROUP BY "t_id") AS "t_2" ON "t"."id" = "t_2"."t_id" WHERE "t_2"."middle" > ?2 ORDER BY "t"."id" ASC"#,
+                r#"SELECT "t"."id", "t_2"."middle" FROM "t" INNER JOIN (SELECT "t_id", portcullis_percentile_cont("x", ?1) AS "middle" FROM "u" GROUP BY "t_id") AS "t_2" ON "t"."id" = "t_2"."t_id" WHERE "t_2"."middle" > ?2 ORDER BY "t"."id" ASC"#,
+                r#"PostgreSQL: SELECT "t"."id", "t_2"."middle" FROM "t" INNER JOIN (SELECT "t_id", PERCENTILE_CONT(?1) WITHIN GROUP (ORDER BY CAST("x" AS double precision)) AS "middle" FROM "u" GROUP BY "t_id") AS "t_2" ON "t"."id" = "t_2"."t_id" WHERE "t_2"."middle" > ?2 ORDER BY "t"."id" ASC"#,
                 r#"MariaDB: SELECT "t"."id", "t_3"."middle" FROM "t" INNER JOIN (SELECT "t_id", MAX((CASE WHEN ("place" - ?1 <= ?2 * ("number" - ?3)) THEN CAST("x" AS DOUBLE) END)) + ((MIN(?4 * ("number" - ?5)) - MAX((CASE WHEN ("place" - ?6 <= ?7 * ("number" - ?8)) THEN "place" - ?9 END))) * (MIN((CASE WHEN ("place" - ?10 >= ?11 * ("number" - ?12)) THEN CAST("x" AS DOUBLE) END)) - MAX((CASE WHEN ("place" - ?13 <= ?14 * ("number" - ?15)) THEN CAST("x" AS DOUBLE) END)))) AS "middle" FROM (SELECT "u"."t_id", ROW_NUMBER() OVER (PARTITION BY "u"."t_id" ORDER BY CAST("u"."x" AS DOUBLE)) AS "place", COUNT(CAST("u"."x" AS DOUBLE)) OVER (PARTITION BY "u"."t_id") AS "number", "u"."x" FROM "u") AS "t_2" GROUP BY "t_id") AS "t_3" ON "t"."id" = "t_3"."t_id" WHERE "t_3"."middle" > ?16 ORDER BY "t"."id" ASC"#,
-],
+            ],
         )
         .await;
 }
@@ -437,6 +439,53 @@ fn a_window_in_the_wrong_place_is_told_where_to_stand() {
     assert!(range(&["g"]).to_sql_for(Dialect::Sqlite).is_ok());
     let (kind, code) = code(range(&["name"]), Dialect::Postgres);
     assert_eq!((kind, code.as_str()), (ErrorKind::Type, "type.wrong"));
+}
+
+/// MySQL computes a window over the one row that a key finds wherever it reads it: LEAST summed it twice, and IS NULL was true of it.
+#[tokio::test]
+async fn a_window_over_a_row_that_its_key_finds_is_computed_once() {
+    support::each(async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE w (id bigint NOT NULL PRIMARY KEY, v bigint, d date)",
+            "INSERT INTO w VALUES (1, 16, '2020-01-31'), (2, 3, '2021-01-01')",
+        ])
+        .await;
+        let handle = db.read_only().await;
+        let windows = [
+            sum(col("v")).over(window()),
+            sum(col("v")).over(window().order_by("id")),
+            count(all()).over(window().partition_by("v")),
+            max(col("v")).over(window()),
+            row_number().over(window().order_by("id")),
+            first_value(col("v")).over(window().order_by("id")),
+            lag(col("v"), 1).over(window().order_by("id")),
+        ];
+        let forms: [fn(Expr) -> Expr; 11] = [
+            |it| it.is_null(),
+            |it| case().when(it.is_not_null(), 1).otherwise(2),
+            |it| least([it, lit(1000)]),
+            |it| greatest([it + 0, lit(-1)]),
+            |it| it.nullif(1000),
+            |it| coalesce([it, lit(7)]),
+            |it| lit("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz").substring(it, 2),
+            |it| col("d").date_add_units(it, Unit::Day),
+            from_unix,
+            |it| it.is_distinct_from(16),
+            |it| (it / 3).round(2),
+        ];
+        for (number, window) in windows.iter().enumerate() {
+            for (form, of) in forms.iter().enumerate() {
+                let computed = |frame: Frame| frame.select(of(window.clone()).as_("c"));
+                let apart = |frame: Frame| frame.with_column("n", window.clone()).select(of(col("n")).as_("c"));
+                let rows = async |frame: Frame| format!("{}", frame.collect().await.unwrap());
+                let found = || handle.table("w").where_(col("id").eq(1));
+                let expected = rows(computed(handle.table("w").where_(col("id").le(1)))).await;
+                assert_eq!(rows(computed(found())).await, expected, "{}: {number} {form}", handle.dialect());
+                assert_eq!(rows(apart(found())).await, expected, "{}: {number} {form}", handle.dialect());
+            }
+        }
+    })
+    .await;
 }
 
 #[test]

@@ -794,3 +794,49 @@ async fn a_condition_may_hold_a_key_of_a_view_beside_an_aggregate() {
     let steps = [Step::Twice("t".to_owned(), 0), Step::Reshape(pivot), Step::Where(condition)];
     check_in(&World::random(25_502_643), &steps, &["-id_0", "id", "-p10", "-p11"]).await;
 }
+
+/// MySQL refused to mix the collations of two derived tables.
+#[tokio::test]
+async fn text_by_code_point_is_one_column_with_other_text() {
+    let unpivot = Reshape::Unpivot { columns: names(&["g1"]), name: "n".to_owned(), value: "v".to_owned() };
+    let either = Tree::Coalesce(vec![column("m"), column("n")]);
+    let chosen = Tree::Case(
+        vec![(Tree::Compare("=", Box::new(column("v")), Box::new(column("v"))), column("n"))],
+        Some(Box::new(column("s"))),
+    );
+    let steps = vec![
+        Step::Group(
+            names(&["s"]),
+            vec![("g1".to_owned(), "rows", None), ("m".to_owned(), "max", Some("s".to_owned()))],
+        ),
+        Step::Reshape(unpivot),
+        Step::WithColumn("either".to_owned(), either),
+        Step::WithColumn("chosen".to_owned(), chosen),
+    ];
+    check(steps, &["s", "either", "chosen"]).await;
+}
+
+/// MariaDB found no group where a view's key that a subquery asks about stands in one expression with an aggregate.
+#[tokio::test]
+async fn what_is_computed_of_a_key_and_an_aggregate_is_there_for_rows_that_a_subquery_chose() {
+    let both = Tree::Arithmetic('+', Box::new(column("n")), Box::new(column("a")));
+    let group = Step::Group(names(&["a", "id"]), vec![("n".to_owned(), "rows", None)]);
+    for kind in ["semi", "anti"] {
+        let asked = Step::Using(kind, "a".to_owned(), 1);
+        let steps = [asked, group.clone(), Step::WithColumn("c".to_owned(), both.clone())];
+        check_in(&World::viewed(-9), &steps, &["id", "a", "c"]).await;
+    }
+}
+
+/// MySQL took the value for NULL.
+#[tokio::test]
+async fn a_value_is_aggregated_beside_a_count_of_different_values_of_joined_rows() {
+    let aggregates = ["max", "sum", "count"].map(|of| (of.to_owned(), of, Some("c".to_owned())));
+    let different = ("different".to_owned(), "distinct", Some("s".to_owned()));
+    let steps = vec![
+        Step::Using("inner", "id".to_owned(), 0),
+        Step::WithColumn("c".to_owned(), whole(3)),
+        Step::Group(names(&["id", "x"]), [vec![different], aggregates.to_vec()].concat()),
+    ];
+    check(steps, &["id", "x", "max", "sum", "count"]).await;
+}
