@@ -429,6 +429,13 @@ impl Lowering<'_> {
         marked(mark)
     }
 
+    fn text_of(&mut self, value: Expr) -> Result<Expr> {
+        let dialect = self.target.dialect;
+        // SQL: seen on MySQL 9.7: MAX(CONCAT('é', CAST(n AS CHAR))) takes the bytes of é for characters. CONCAT makes text as well.
+        let value = if dialect == Dialect::MySql { self.template("CONCAT({0})", vec![value])? } else { value };
+        Ok(cast_to(value, text_name(dialect)))
+    }
+
     fn cast(&mut self, operand: &Rx, to: SqlType, helper: usize, qualify: bool) -> Result<Expr> {
         let dialect = self.target.dialect;
         let from = operand.sql_type();
@@ -484,7 +491,7 @@ impl Lowering<'_> {
                 } else {
                     inner
                 };
-                cast_to(inner, text_name(dialect))
+                self.text_of(inner)?
             }
             (Some(Family::Bool), SqlType::Text) => {
                 let yes = self.constant(Value::Text("true".to_owned()), SqlType::Text);
@@ -492,7 +499,7 @@ impl Lowering<'_> {
                 let opposite = Expr::Unary(UnOper::Not, Box::new(inner.clone()));
                 CaseStatement::new().case(inner, place_of(yes)).case(opposite, place_of(no)).into()
             }
-            (Some(Family::Date | Family::Uuid), SqlType::Text) => cast_to(inner, text_name(dialect)),
+            (Some(Family::Date | Family::Uuid), SqlType::Text) => self.text_of(inner)?,
             (Some(Family::Text), SqlType::Text) => inner,
             (Some(Family::Timestamp), SqlType::Date) => match dialect {
                 Dialect::Postgres => cast_to(inner, "date"),

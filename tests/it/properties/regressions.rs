@@ -840,3 +840,12 @@ async fn a_value_is_aggregated_beside_a_count_of_different_values_of_joined_rows
     ];
     check(steps, &["id", "x", "max", "sum", "count"]).await;
 }
+
+/// MySQL took the bytes of `é` for characters.
+#[tokio::test]
+async fn the_largest_of_texts_that_end_in_a_number_is_one_of_them() {
+    let text =
+        Tree::Call("concat", vec![Tree::Literal(V::Text("é".to_owned())), Tree::Cast(Box::new(column("a")), Ty::Text)]);
+    let group = Step::Group(names(&["c", "f"]), vec![("most".to_owned(), "max", Some("c".to_owned()))]);
+    check(vec![Step::WithColumn("c".to_owned(), text), group], &["c", "f", "most"]).await;
+}
