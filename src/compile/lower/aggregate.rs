@@ -10,7 +10,7 @@ use crate::compile::fold::is_constant;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Aggregate, AggregateCall, Edge, OrderKey, OverCall};
-use crate::schema::{Rx, RxKind};
+use crate::schema::Rx;
 use crate::types::{Family, SqlType};
 use crate::value::Value;
 
@@ -59,7 +59,7 @@ impl Lowering<'_> {
             };
             if self.text_matters(call, position) && self.needs_collation(operand, "an aggregate of text")? {
                 arg = self.collated(arg);
-            } else if self.caps.loses_aggregated_values && matches!(operand.kind(), RxKind::Bind(_)) {
+            } else if self.caps.loses_aggregated_values && matches!(arg, Expr::Value(_)) {
                 arg = self.template("COALESCE({0}, NULL)", vec![arg])?;
             }
             args.push(arg);
