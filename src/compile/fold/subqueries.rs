@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::SubqueryKind;
 use crate::ident::Ident;
 use crate::schema::{Asked, ColumnId, RowCount, Rx, RxKind, ScanInfo, ScanSource, each_operand, map_operands};
+use crate::types::SqlType;
 
 /// A folded subquery.
 #[derive(Debug, Default)]
@@ -29,6 +30,18 @@ impl Folder<'_> {
         if !plan.outer.is_empty() {
             self.bind_outer(&mut block, blocks, false)?;
         }
+        let double = operand.as_ref().and_then(Rx::sql_type).is_some_and(SqlType::is_float);
+        if double
+            && self.caps.rounds_looked_up_doubles
+            && let Projection::Columns(columns) = &mut block.projection
+        {
+            for (_, _, rx) in columns.iter_mut().filter(|(_, _, rx)| rx.sql_type().is_some_and(SqlType::is_integer)) {
+                let nullable = rx.nullable();
+                // The conversion needs no bind.
+                let kind = RxKind::Cast { operand: rx.clone(), to: SqlType::Float64, helper: 0 };
+                *rx = Rx::new(kind, Some(SqlType::Float64), nullable);
+            }
+        }
         // A value is compared as the column that it comes from.
         let exact =
             matches!(&block.projection, Projection::Columns(list) if list.iter().all(|(_, _, rx)| rx.0.binary_text));
@@ -36,8 +49,7 @@ impl Folder<'_> {
         self.subqueries.push(Subquery { block, one_row });
         let of = Asked::Block(self.subqueries.len() - 1);
         let kind = RxKind::Subquery { kind: *kind, operand: operand.clone(), of, negated: *negated };
-        Ok(Rx::new(kind, rx.sql_type(), rx.nullable())
-            .with_binary_text(exact && rx.sql_type() == Some(crate::types::SqlType::Text)))
+        Ok(Rx::new(kind, rx.sql_type(), rx.nullable()).with_binary_text(exact && rx.sql_type() == Some(SqlType::Text)))
     }
 
     /// The block with what is asked of it as its projection.

@@ -1,11 +1,12 @@
 //! Subqueries: rows, text, what they may see, and what is refused.
 
 use portcullis::{
-    Dialect, ErrorKind, all, avg, case, col, count, exists, max, min, not_exists, on, outer, scalar, sum, table, window,
+    Dialect, ErrorKind, all, avg, case, col, count, exists, lit, max, min, not_exists, on, outer, scalar, sum, table,
+    window,
 };
 
 use super::snapshot::{Tables, p, t, u};
-use crate::support::{self, check};
+use crate::support::{self, check, check_any_order};
 
 #[tokio::test]
 async fn exists_sees_the_relation_around_it() {
@@ -410,6 +411,22 @@ async fn groups_and_windows_are_looked_up_in_frames_again_and_again() {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    })
+    .await;
+}
+
+/// MySQL looked a computed double up among the integers of a limited frame as if it were rounded.
+#[tokio::test]
+async fn a_double_is_asked_for_among_integers_as_it_is() {
+    support::each(async |db| {
+        db.execute_setup(&["CREATE TABLE w (v bigint)", "INSERT INTO w VALUES (0), (1), (2), (NULL)"]).await;
+        let db = db.read_only().await;
+        let few = || db.table("w").where_(col("v").is_not_null()).limit(9).select("v");
+        let asked = |condition| db.table("w").where_(condition).select("v");
+        check_any_order(&db, asked((lit(0.5) + 0.25).in_(few())), &[]).await;
+        check_any_order(&db, asked(!(lit(0.5) + 0.25).in_(few())), &["0", "1", "2", "null"]).await;
+        check_any_order(&db, asked((lit(0.75) + 0.25).in_(few())), &["0", "1", "2", "null"]).await;
+        check_any_order(&db, asked((col("v") / 2).in_(few())), &["0", "2"]).await;
     })
     .await;
 }
