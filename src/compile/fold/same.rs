@@ -101,7 +101,9 @@ fn is_strict(rx: &Rx) -> bool {
 /// What a column of a derived table is, as far as a server makes the table one with the SELECT around it.
 fn pulled_up(block: &Block, column: ColumnId) -> Option<&Rx> {
     let Projection::Columns(columns) = &block.projection else { return None };
-    if block.limited() || block.group.is_some() || block.distinct.is_some() || block.windowed() {
+    // A window that no column is made of is not written.
+    let windowed = columns.iter().any(|(_, _, rx)| rx.windowed());
+    if block.limited() || block.group.is_some() || block.distinct.is_some() || windowed {
         return None;
     }
     columns.iter().find(|(_, id, _)| *id == column).map(|(_, _, rx)| rx)

@@ -700,6 +700,11 @@ async fn what_a_join_left_null_stays_so_where_it_is_computed() {
         let asked = Step::In("o1".to_owned(), negated, nulls, 3);
         check(vec![own, Step::Using("right", "b".to_owned(), 2), asked], &["id", "b", "w2", "t2"]).await;
     }
+    // Beside a window that the subquery doesn't ask for.
+    let own = |name: &str, of: &str| Step::Own(name.to_owned(), of.to_owned());
+    let number = Step::Window("n".to_owned(), "number", None, Some("s".to_owned()), keys(&["id"]));
+    let steps = vec![own("o0", "a"), number, Step::Join("right", "o0".to_owned(), 2), own("o3", "o0")];
+    check(steps, &["id", "k2", "w2", "t2", "o3"]).await;
 }
 
 /// MySQL did so where EXISTS asked about a subquery's value.
