@@ -1,5 +1,6 @@
 //! Values: what is bound into a statement and what comes back in a row.
 
+pub(crate) mod key;
 #[cfg_attr(
     not(all(feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "what the servers' drivers need")

@@ -72,8 +72,7 @@ pub use write::{
     UpdateByKeys, incoming, unique_key,
 };
 pub(crate) use write::{
-    CopyType, Joined, MANY, Progress, RowSet, Source, Target as ConflictKey, Upsert, Way, Write, WriteKind,
-    check_write, repeated_keys, told_apart,
+    CopyType, Joined, MANY, Progress, RowSet, Source, Target as ConflictKey, Upsert, Way, Write, WriteKind, check_write,
 };
 
 /// A relation under construction: a table, or what a chain of verbs makes of one.

@@ -290,6 +290,17 @@ impl PackedColumn {
 }
 
 impl PackedCell<'_> {
+    pub(crate) fn of(value: &Value) -> PackedCell<'_> {
+        match value {
+            Value::Null => PackedCell::Null,
+            Value::Bool(it) => PackedCell::Bool(*it),
+            Value::Int(it) => PackedCell::Int(*it),
+            Value::Float(it) => PackedCell::Float(*it),
+            Value::Text(it) => PackedCell::Text(it),
+            other => PackedCell::Other(other),
+        }
+    }
+
     pub(crate) fn to_value(self) -> Value {
         match self {
             PackedCell::Null => Value::Null,

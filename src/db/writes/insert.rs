@@ -6,16 +6,13 @@ use super::super::driver::RowSink;
 use super::super::handle::Runner;
 use super::copy::{self, choose_way};
 use super::ruled::ruled_upsert;
+use super::upsert::{SeenKeys, settle_keys};
 use super::work::Work;
 use super::{run_into, run_on};
 use crate::dialect::Dialect;
-use crate::error::{Error, ErrorKind, Result};
-use crate::ident::Ident;
+use crate::error::{Error, Result};
 use crate::policy::validation::Verdict;
-use crate::query::{
-    ConflictKey, CopyType, MANY, Progress, Source, TableName, Way, Write, WriteKind, check_write, repeated_keys,
-};
-use crate::schema::KeySchema;
+use crate::query::{CopyType, MANY, Progress, Source, Way, Write, WriteKind, check_write};
 
 /// How many rows one INSERT holds at most, however few columns they have.
 const MAX_ROWS: usize = 5_000;
@@ -50,11 +47,11 @@ pub(super) async fn run(
         return Ok((Vec::new(), 0));
     }
     if mistakes.is_empty() {
-        if runner.under_rules(&mut write).await? == Verdict::NeedsRows {
-            settle_keys(&runner, &mut write).await?;
+        let verdict = runner.under_rules(&mut write).await?;
+        settle_keys(&runner, &mut write, &mut SeenKeys::default()).await?;
+        if verdict == Verdict::NeedsRows {
             return Box::pin(ruled_upsert(&runner, write, progress, sink)).await;
         }
-        settle_keys(&runner, &mut write).await?;
     }
     if mistakes.is_empty() && rows_of(&write) >= MANY {
         let types = runner.copy_types(&write).await?;
@@ -145,60 +142,4 @@ pub(super) fn split(write: Write, most: usize) -> Vec<Write> {
         next
     };
     rows.split(most).into_iter().map(with).collect()
-}
-
-/// Two rows of one insert with the same key: of an update an error, since the one that comes second is not said; left out where
-/// nothing is to be done, on the databases that would not see the first row yet.
-pub(super) async fn settle_keys(runner: &Arc<Runner>, write: &mut Write) -> Result<()> {
-    let (Ok(table), location) = (write.table.clone(), write.location) else { return Ok(()) };
-    let WriteKind::Insert { columns, source: Source::Rows { rows, .. }, upsert: Some(upsert) } = &mut write.kind else {
-        return Ok(());
-    };
-    if rows.len() < 2 || (upsert.nothing && !runner.core.server.dialect.is_mysql_family()) {
-        return Ok(());
-    }
-    let key = match &upsert.target {
-        ConflictKey::Columns(names) => names.clone(),
-        ConflictKey::Key(name) => match runner.keys_of(&table).await?.iter().find(|key| key.name == name.as_str()) {
-            Some(key) => key.columns.iter().map(|name| Ident::from_catalog(name)).collect::<Result<Vec<_>>>()?,
-            // The resolver says so.
-            None => return Ok(()),
-        },
-    };
-    let rows = rows.listed();
-    let repeated = repeated_keys(columns, &key, rows);
-    if upsert.nothing {
-        let mut left_out = repeated.into_iter().map(|(_, later)| later).peekable();
-        let mut number = 0;
-        rows.retain(|_| {
-            let stays = left_out.next_if_eq(&number).is_none();
-            number += 1;
-            stays
-        });
-        return Ok(());
-    }
-    let Some((first, second)) = repeated.first() else { return Ok(()) };
-    let message = format!(
-        "rows {} and {} for {:?} have the same key, and which of them comes last is not said; make them one row",
-        first + 1,
-        second + 1,
-        table.name
-    );
-    Err(Error::new(ErrorKind::Plan, "upsert.repeated_key", message).with_table(table.name.as_str()).at(location))
-}
-
-impl Runner {
-    /// The keys of a table, read if they are not known.
-    pub(super) async fn keys_of(&self, table: &TableName) -> Result<Vec<KeySchema>> {
-        for read in [false, true] {
-            if read {
-                let schema = table.schema.as_ref().map(|schema| schema.as_str().to_owned());
-                self.read_tables(&[(schema, table.name.as_str().to_owned())]).await?;
-            }
-            if let Some(keys) = self.core.schema().find(table).and_then(|known| known.keys.clone()) {
-                return Ok(keys);
-            }
-        }
-        Ok(Vec::new())
-    }
 }

@@ -8,6 +8,7 @@ use super::super::prepare::Plan;
 use super::each::Each;
 use super::run_on;
 use super::steps::{columns_of_rules, locked_rows, with_keys};
+use super::upsert::conform_column;
 use super::work::Work;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result, Violations};
@@ -16,11 +17,10 @@ use crate::ident::Ident;
 use crate::policy::validation::{Verdict, broken, check_change, check_delete, check_rows, nothing_left, values_of};
 use crate::query::{
     CheckKind, DeleteByKeys, Insert, Source, TableName, UpdateByKeys, Write, WriteKind, check_write, note_stripped,
-    told_apart,
 };
 use crate::row::Row;
-use crate::schema::conform;
 use crate::types::SqlType;
+use crate::value::key::key_of;
 use crate::value::{Bind, Value};
 
 /// How many rows one update holds: each row of the table is compared with half of them.
@@ -108,22 +108,6 @@ async fn run_all(work: &mut Work, all: &[Each], keyed: &Keyed) -> Result<u64> {
     keyed.found(total)
 }
 
-/// The values of a key as bytes that no other has; `None` where one is NULL.
-fn all_told_apart<'v>(values: impl Iterator<Item = &'v Value>) -> Option<Vec<u8>> {
-    let mut all = Vec::new();
-    for (place, value) in values.enumerate() {
-        let one = told_apart(value)?;
-        if place == 0 {
-            all = one;
-        } else {
-            let start = all.len();
-            all.extend(one);
-            all.extend((start as u64).to_be_bytes());
-        }
-    }
-    Some(all)
-}
-
 /// A row: the key and what is set.
 struct KeyedRow {
     number: u64,
@@ -208,11 +192,7 @@ impl Keyed {
     async fn conformed(&self, runner: &Arc<Runner>, mut rows: Vec<Vec<Bind>>) -> Result<Vec<Vec<Bind>>> {
         let known = runner.known_table(&self.table).await?;
         for (place, name) in self.columns.iter().enumerate() {
-            let target = known.column(name.as_str()).and_then(|column| column.sql_type);
-            let Some(target) = target else { continue };
-            for bind in rows.iter_mut().filter_map(|row| row.get_mut(place)) {
-                *bind = conform(bind, target);
-            }
+            conform_column(&mut rows, place, name, &known);
         }
         Ok(rows)
     }
@@ -248,7 +228,7 @@ impl Keyed {
         }
         let mut seen: HashMap<Vec<u8>, usize> = HashMap::with_capacity(rows.len());
         for (number, row) in rows.into_iter().enumerate() {
-            let Some(apart) = all_told_apart(places.iter().filter_map(|place| Some(&row.get(*place)?.value))) else {
+            let Some(apart) = key_of(places.iter().filter_map(|place| Some(&row.get(*place)?.value))) else {
                 let message =
                     format!("row {} for {name:?} has a key that is NULL, which no row has; leave it out", number + 1);
                 return Err(error("keys.null", message));
@@ -389,10 +369,8 @@ impl Keyed {
             };
             before.extend(locked_rows(runner, &self.table, Some(condition), &read).await?);
         }
-        let found: HashMap<Vec<u8>, &Row> = before
-            .iter()
-            .filter_map(|row| Some((all_told_apart(row.values().iter().take(names.len()))?, row)))
-            .collect();
+        let found: HashMap<Vec<u8>, &Row> =
+            before.iter().filter_map(|row| Some((key_of(row.values().iter().take(names.len()))?, row))).collect();
         let common = match &self.write.kind {
             WriteKind::Update { set, .. } => values_of(set),
             _ => Vec::new(),
@@ -400,7 +378,7 @@ impl Keyed {
         let mut violations = Violations::default();
         let mut there = Vec::with_capacity(rows.len());
         for row in rows {
-            let key = all_told_apart(row.key.iter().map(|bind| &bind.value));
+            let key = key_of(row.key.iter().map(|bind| &bind.value));
             let Some(existing) = key.and_then(|key| found.get(&key)) else { continue };
             let existing: Vec<(&str, &Value)> = read.iter().map(String::as_str).zip(existing.values()).collect();
             let mut given: Vec<(&str, &Value)> =

@@ -10,6 +10,7 @@ mod returning;
 mod ruled;
 mod steps;
 mod stream;
+mod upsert;
 mod work;
 
 pub use stream::StreamRow;

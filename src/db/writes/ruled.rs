@@ -1,5 +1,6 @@
 //! Upserts under rules that look at a row as it is.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::driver::RowSink;
@@ -11,10 +12,11 @@ use super::work::Work;
 use crate::error::{Error, Result, Violations};
 use crate::ident::Ident;
 use crate::policy::validation::{broken, check_change, row_values, upsert_values};
-use crate::query::{ConflictKey, Progress, Source, TableName, Upsert, Write, WriteKind, told_apart};
+use crate::query::{Progress, Source, Upsert, Write, WriteKind};
 use crate::row::Row;
-use crate::schema::{TableSchema, conform};
+use crate::schema::conform;
 use crate::types::SqlType;
+use crate::value::key::key_of;
 use crate::value::{Bind, Value};
 
 /// Reads the rows that are there, asks, and writes: those that are there by an upsert, and the others by a plain insert. A row that another
@@ -25,43 +27,29 @@ pub(super) async fn ruled_upsert(
     progress: Option<&Progress>,
     sink: MakeSink<'_>,
 ) -> Result<(Vec<Box<dyn RowSink>>, u64)> {
-    let table = write.table.clone()?;
-    let known = runner.known_table(&table).await?;
-    let key = key_of(runner, &write, &table).await?;
     let mut work = Work::begin(runner).await?;
-    let result = Box::pin(in_steps(&mut work, write, &table, &known, &key, progress, sink)).await;
+    let result = Box::pin(in_steps(&mut work, write, progress, sink)).await;
     work.end(result).await
 }
 
-async fn key_of(runner: &Arc<Runner>, write: &Write, table: &TableName) -> Result<Vec<Ident>> {
-    let WriteKind::Insert { upsert: Some(upsert), .. } = &write.kind else { return Err(Error::internal("ruled.kind")) };
-    match &upsert.target {
-        ConflictKey::Columns(names) => Ok(names.clone()),
-        ConflictKey::Key(name) => {
-            let keys = runner.keys_of(table).await?;
-            let found = keys.iter().find(|key| key.name == name.as_str());
-            // Without it no row is found to be there, and the resolver refuses the write.
-            found.map_or(Ok(Vec::new()), |key| key.columns.iter().map(|name| Ident::from_catalog(name)).collect())
-        }
-    }
-}
-
-async fn in_steps(
+/// The same as a part of a larger work.
+pub(super) async fn in_steps(
     work: &mut Work,
     mut write: Write,
-    table: &TableName,
-    known: &TableSchema,
-    key: &[Ident],
     progress: Option<&Progress>,
     sink: MakeSink<'_>,
 ) -> Result<(Vec<Box<dyn RowSink>>, u64)> {
     let runner = Arc::clone(work.runner());
+    let table = &write.table.clone()?;
+    let known = runner.known_table(table).await?;
     let validators = runner.validators_of(table);
     let wanted = columns_of_rules(&validators, &write);
+    let rows_before = write.rules.rows_before;
     let WriteKind::Insert { columns, source: Source::Rows { rows, loose, .. }, upsert: Some(upsert) } = &mut write.kind
     else {
         return Err(Error::internal("ruled.kind"));
     };
+    let key = runner.conflict_columns(table, upsert).await?;
     let names: Vec<String> = key.iter().map(|name| name.as_str().to_owned()).collect();
     let places: Vec<Option<usize>> = key.iter().map(|name| columns.iter().position(|column| column == name)).collect();
     let type_of = |name: &Ident| known.column(name.as_str()).and_then(|column| column.sql_type);
@@ -86,15 +74,14 @@ async fn in_steps(
     for chunk in given.chunks(KEYS) {
         before.extend(locked_rows(&runner, table, Some(with_keys(&names, chunk.to_vec())), &columns_read).await?);
     }
-    let apart = |values: &mut dyn Iterator<Item = &Value>| values.map(told_apart).collect::<Option<Vec<_>>>();
-    let found: std::collections::HashMap<Vec<Vec<u8>>, &Row> =
-        before.iter().filter_map(|row| Some((apart(&mut row.values().iter().take(names.len()))?, row))).collect();
+    let found: HashMap<Vec<u8>, &Row> =
+        before.iter().filter_map(|row| Some((key_of(row.values().iter().take(names.len()))?, row))).collect();
     let mut violations = Violations::default();
     let (mut there, mut new) = (Vec::new(), Vec::new());
     for (number, ((row, key), original)) in conformed.iter().zip(&keys).zip(rows.listed().drain(..)).enumerate() {
-        let existing =
-            key.as_ref().and_then(|key| apart(&mut key.iter().map(|bind| &bind.value))).and_then(|key| found.get(&key));
-        let row_number = Some(number as u64 + 1);
+        let key = key.as_ref().and_then(|key| key_of(key.iter().map(|bind| &bind.value)));
+        let existing = key.and_then(|key| found.get(&key));
+        let row_number = Some(rows_before + number as u64 + 1);
         let mut row_broken = Vec::new();
         for validator in &validators {
             row_broken.extend(match existing {

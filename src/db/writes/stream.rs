@@ -6,10 +6,13 @@ use futures_util::{Stream, StreamExt};
 
 use super::super::driver::BoxFuture;
 use super::super::handle::Runner;
-use super::copy;
-use super::insert::{rows_at_once, rows_of, run_batch, settle_keys};
+use super::insert::{rows_at_once, rows_of, run_batch};
+use super::ruled::in_steps;
+use super::upsert::{SeenKeys, settle_keys};
 use super::work::Work;
+use super::{copy, count};
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::validation::Verdict;
 use crate::query::{Insert, IntoRow, MANY, RowSet, Source, Write, WriteKind, check_write};
 
 mod sealed {
@@ -42,8 +45,8 @@ impl Insert {
     /// Inserts the rows of a stream as they come; their number. They go in batches, in one transaction, which is open until the stream ends: all
     /// of them are kept or none. No more than one batch is in memory. An error in the stream, or its end by being dropped, keeps nothing.
     ///
-    /// The columns are those of [`columns`](Insert::columns). `on_conflict` may do nothing; an update is refused, since whether two rows of the
-    /// stream have one key is not known before all have been seen.
+    /// The columns are those of [`columns`](Insert::columns). Two rows with one key are an error for an upsert that updates, as they are in one of
+    /// [`rows`](Insert::rows), however far apart they come; so that they are seen, such a one keeps some 50 bytes for each row.
     ///
     /// ```
     /// use futures_util::stream;
@@ -100,19 +103,16 @@ where
 /// Inserts batches until there are no more: all of them or none.
 pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u64> {
     let Insert { mut write, origin, progress } = insert;
-    let WriteKind::Insert { source: Source::Rows { rows: before, .. }, upsert, .. } = &mut write.kind else {
+    let WriteKind::Insert { source: Source::Rows { rows: before, .. }, .. } = &mut write.kind else {
         let message = "an insert takes a stream or a frame; write two inserts";
         return Err(Error::new(ErrorKind::Plan, "insert.two_sources", message).at(write.location));
     };
-    if upsert.as_ref().is_some_and(|upsert| !upsert.nothing) {
-        let message = "an upsert of a stream can't see whether two of its rows have one key; insert batches with `rows`, or do nothing on a conflict";
-        return Err(Error::new(ErrorKind::Plan, "upsert.stream", message).at(write.location));
-    }
     let mut before = std::mem::take(before);
     let runner = Runner::of(Some(&origin))?;
     let mut types = None;
     let mut most = rows_at_once(&write, runner.core.server.dialect);
     let mut work: Option<Work> = None;
+    let mut keys = SeenKeys::default();
     let (mut number, mut seen) = (0, 0);
     let result = loop {
         let batch = match batches.next(most).await {
@@ -133,10 +133,11 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
         }
         part.rules.rows_before = seen;
         seen += rows_of(&part) as u64;
-        if let Err(error) = runner.under_rules(&mut part).await {
-            break Err(error);
-        }
-        if let Err(error) = settle_keys(&runner, &mut part).await {
+        let verdict = match runner.under_rules(&mut part).await {
+            Ok(verdict) => verdict,
+            Err(error) => break Err(error),
+        };
+        if let Err(error) = settle_keys(&runner, &mut part, &mut keys).await {
             break Err(error);
         }
         if work.is_none() {
@@ -148,7 +149,11 @@ pub(super) async fn pour(insert: Insert, batches: &mut dyn Batches) -> Result<u6
             work = Some(Work::begin(&runner).await?);
         }
         let Some(open) = &mut work else { return Err(Error::internal("insert.work")) };
-        match run_batch(open, part, types.as_ref()).await {
+        let done = match verdict {
+            Verdict::Passed => run_batch(open, part, types.as_ref()).await,
+            Verdict::NeedsRows => Box::pin(in_steps(open, part, None, &count)).await.map(|(_, affected)| affected),
+        };
+        match done {
             Ok(affected) => number += affected,
             Err(error) => break Err(error),
         }

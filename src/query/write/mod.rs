@@ -29,7 +29,7 @@ pub use row::IntoRow;
 pub(crate) use rows::{MANY, RowSet};
 pub use update::Update;
 pub use upsert::{Changes, ConflictTarget, OnConflict, UniqueKey, incoming, unique_key};
-pub(crate) use upsert::{Target, Upsert, repeated_keys, told_apart};
+pub(crate) use upsert::{Target, Upsert};
 pub(crate) use version::Version;
 
 use super::{Frame, IntoTable, JoinOn, Origin, Stripped, TableName};

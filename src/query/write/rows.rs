@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::IntoRow;
 use super::row::Row;
 use crate::value::Bind;
-use crate::value::packed::{PackedPart, packed};
+use crate::value::packed::{PackedCell, PackedPart, packed};
 
 /// From how many rows on they are packed, if their types allow it.
 pub(crate) const MANY: usize = 500;
@@ -120,6 +120,19 @@ impl RowSet {
             Some(packed) => Cow::Owned(packed.to_rows()),
             None => Cow::Borrowed(&self.listed),
         }
+    }
+
+    /// The values of a row at these places.
+    pub(crate) fn cells<'a>(&'a self, row: usize, places: &'a [usize]) -> impl Iterator<Item = PackedCell<'a>> {
+        places.iter().map(move |place| match &self.packed {
+            Some(packed) => {
+                packed.columns().get(*place).map_or(PackedCell::Null, |column| column.cell(packed.range().start + row))
+            }
+            None => {
+                let bind = self.listed.get(row).and_then(|row| row.get(*place));
+                bind.map_or(PackedCell::Null, |bind| PackedCell::of(&bind.value))
+            }
+        })
     }
 
     /// The first row that has not so many values, and how many it has.

@@ -1,16 +1,10 @@
 //! Upserts: what an insert does with a row whose key is there already.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
-use rust_decimal::Decimal;
-
 use super::{Insert, WriteKind};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, IntoExpr, Kind, Operand};
 use crate::ident::Ident;
 use crate::query::IntoNames;
-use crate::value::{Bind, Value};
 
 /// What is done with a row whose key is there already.
 #[derive(Clone)]
@@ -200,58 +194,4 @@ pub fn incoming(column: &str) -> Expr {
         Ok(name) => Expr::make(Kind::Incoming(name)),
         Err(error) => Expr::invalid(error),
     }
-}
-
-/// Which rows have the key of an earlier one, with that. A key that holds NULL equals none.
-pub(crate) fn repeated_keys(columns: &[Ident], key: &[Ident], rows: &[Vec<Bind>]) -> Vec<(usize, usize)> {
-    let places: Option<Vec<usize>> = key.iter().map(|name| columns.iter().position(|column| column == name)).collect();
-    // A column without a value takes its default, which the database knows.
-    let Some(places) = places else { return Vec::new() };
-    let mut seen: HashMap<Vec<Vec<u8>>, usize> = HashMap::with_capacity(rows.len());
-    let mut repeated = Vec::new();
-    for (number, row) in rows.iter().enumerate() {
-        let parts: Option<Vec<Vec<u8>>> =
-            places.iter().map(|place| row.get(*place).and_then(|bind| told_apart(&bind.value))).collect();
-        let Some(parts) = parts else { continue };
-        match seen.entry(parts) {
-            Entry::Occupied(first) => repeated.push((*first.get(), number)),
-            Entry::Vacant(place) => {
-                place.insert(number);
-            }
-        }
-    }
-    repeated
-}
-
-/// What tells a value from others as a key; `None` for NULL. A number is the same however it is written.
-pub(crate) fn told_apart(value: &Value) -> Option<Vec<u8>> {
-    let number = |number: Decimal| format!("n{}", number.normalize()).into_bytes();
-    Some(match value {
-        Value::Null => return None,
-        // As the decimal of it is written.
-        Value::Int(it) => format!("n{it}").into_bytes(),
-        Value::UInt(it) => number(Decimal::from(*it)),
-        Value::Decimal(it) => number(*it),
-        Value::Float(it) => match it.to_string().parse::<Decimal>() {
-            Ok(it) => number(it),
-            Err(_) => it.to_bits().to_be_bytes().to_vec(),
-        },
-        Value::Bool(it) => number(Decimal::from(u8::from(*it))),
-        Value::Text(it) => format!("t{it}").into_bytes(),
-        Value::Bytes(it) => [b"b".as_slice(), it].concat(),
-        Value::Uuid(it) => format!("t{it}").into_bytes(),
-        Value::Date(it) => format!("d{it}").into_bytes(),
-        Value::Time(it) => format!("d{it}").into_bytes(),
-        Value::Timestamp(it) => format!("d{it}").into_bytes(),
-        Value::TimestampTz(it) => format!("d{}", it.naive_utc()).into_bytes(),
-        Value::Interval(it) => format!("i{it}").into_bytes(),
-        Value::Json(it) => format!("j{it}").into_bytes(),
-        Value::Array(items) => items
-            .iter()
-            .flat_map(|item| {
-                let part = told_apart(item).unwrap_or_default();
-                [(part.len() as u64).to_be_bytes().to_vec(), part].concat()
-            })
-            .collect(),
-    })
 }

@@ -135,6 +135,25 @@ async fn two_rows_with_one_key_are_refused_where_one_would_change_the_other() {
 }
 
 #[tokio::test]
+async fn two_records_have_one_key_if_they_are_one_value_of_its_column() {
+    support::each(async |db| {
+        db.execute_setup(&["CREATE TABLE days (day date PRIMARY KEY, seen integer)"]).await;
+        let db = db.read_write().await;
+        // chrono reads both as one date.
+        let records =
+            [serde_json::json!({"day": "1999-01-01", "seen": 1}), serde_json::json!({"day": "1999-1-1", "seen": 2})];
+        let insert = || db.insert("days").records(&records).on_conflict("day");
+        let error = insert().do_update(|row| row.set_incoming("seen")).execute().await.expect_err("one key twice");
+        assert_eq!(error.code(), "upsert.repeated_key", "on {}", db.dialect());
+        assert!(error.to_string().contains("rows 1 and 2"), "{error}");
+        assert_eq!(db.table("days").count().await.expect("a count"), 0);
+        assert_eq!(insert().do_nothing().execute().await.expect("a row"), 1, "on {}", db.dialect());
+        check(&db, db.table("days").select("seen"), &["1"]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_key_must_be_one_of_the_table() {
     support::each(async |db| {
         db.execute_setup(&[

@@ -511,6 +511,29 @@ async fn a_rule_sees_the_row_that_an_upsert_meets() {
         let upsert =
             ruled.insert("customers").records(&records).on_conflict("id").do_update(|row| row.set_incoming(["name"]));
         assert_eq!(shown(&upsert.execute().await.expect_err("a violation")).len(), 1);
+        // Of a stream each batch is asked about, and rows are counted from the first.
+        let stream = |last: i64| {
+            let rows = (100..=60_000).map(move |id: i64| (if id == 60_000 { last } else { id }, "Dan", "new", 42));
+            insert()
+                .on_conflict("id")
+                .do_update(|row| row.set_incoming(["name", "age"]))
+                .execute_stream(stream::iter(rows))
+        };
+        assert_eq!(
+            shown(&stream(2).await.expect_err("a violation")),
+            ["row 59901 `state` can't be changed once it is sent [sent]"]
+        );
+        assert_eq!(ruled.table("customers").count().await.expect("a count"), 3, "on {}", db.dialect);
+        assert_eq!(stream(1).await.expect("rows"), 59_901, "on {}", db.dialect);
+        let changed: Vec<String> = ruled
+            .table("customers")
+            .where_(col("id").le(3))
+            .select("name")
+            .order_by("name")
+            .collect_as()
+            .await
+            .expect("rows");
+        assert_eq!(changed, ["Bob", "Cyd", "Dan"], "on {}", db.dialect);
     })
     .await;
 }
