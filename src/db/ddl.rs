@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::driver::BoxFuture;
 use super::handle::{ReadWrite, Runner};
+use super::kept_column::{holds_null, with_kept};
 use super::prepare::{Plan, compile_plan};
 use super::terminals::QueryText;
 use super::transaction::Transaction;
@@ -59,7 +60,14 @@ async fn run_here(ddl: &Ddl) -> Result<()> {
             })
             .await
         }
-        _ => run_on(&runner, ddl).await,
+        _ => match with_kept(&runner, ddl).await {
+            Ok(Some(whole)) => run_on(&runner, &whole).await.map_err(|error| holds_null(&whole, error)),
+            Ok(None) => run_on(&runner, ddl).await,
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                Err(runner.refused(&Plan::Ddl(ddl), error.at(ddl.location)).await)
+            }
+            Err(error) => Err(error.at(ddl.location)),
+        },
     }
 }
 

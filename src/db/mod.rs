@@ -26,6 +26,7 @@ mod details_sql;
 mod table_text;
 mod details;
 mod written;
+mod kept_column;
 mod diff;
 mod stream;
 mod transaction_options;

@@ -8,6 +8,7 @@ use super::table_text::closing;
 use crate::dialect::Dialect;
 use crate::token::{Kind, Token, Tokens};
 use crate::types::SqlType;
+use crate::value::Value;
 
 /// What two texts are to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,39 @@ pub(super) fn compare(wanted: &str, found: &str, dialect: Dialect, sql_type: Opt
         None if dialect == Dialect::Sqlite => Likeness::Other,
         None => Likeness::Unknown,
     }
+}
+
+/// The value of type `sql_type` that `text` is, as the database tells it, if it is one and nothing else.
+pub(super) fn value(text: &str, dialect: Dialect, sql_type: SqlType) -> Option<Value> {
+    let literal = literal(&tokens(text, dialect), dialect)?;
+    let text = match (&literal, sql_type) {
+        (Literal::Null, _) => return Some(Value::Null),
+        (Literal::Bytes(bytes), SqlType::Bytes) => return Some(Value::Bytes(bytes.clone())),
+        (Literal::Text(text), SqlType::Text) => return Some(Value::Text(text.clone())),
+        (Literal::Bool(value), SqlType::Bool) => return Some(Value::Bool(*value)),
+        (_, SqlType::Text | SqlType::Bytes | SqlType::Interval | SqlType::Array(_)) => return None,
+        (Literal::Number(text) | Literal::Text(text), _) => text.as_str(),
+        (Literal::Bool(_) | Literal::Bytes(_), _) => return None,
+    };
+    Some(match sql_type {
+        SqlType::Bool => match text {
+            "1" => Value::Bool(true),
+            "0" => Value::Bool(false),
+            _ => return None,
+        },
+        SqlType::Int16 | SqlType::Int32 | SqlType::Int64 => Value::Int(text.parse().ok()?),
+        SqlType::UInt64 => text.parse().map(Value::Int).or_else(|_| text.parse().map(Value::UInt)).ok()?,
+        SqlType::Decimal(_) => Value::Decimal(Decimal::from_str_exact(text).ok()?),
+        SqlType::Float32 | SqlType::Float64 => Value::Float(text.parse().ok()?),
+        SqlType::Date => Value::Date(text.parse().ok()?),
+        SqlType::Time => Value::Time(text.parse().ok()?),
+        SqlType::Timestamp => Value::Timestamp(moment(text)?),
+        // Sessions of this crate are in UTC.
+        SqlType::TimestampTz => Value::TimestampTz(moment(text)?.and_utc()),
+        SqlType::Uuid => Value::Uuid(Uuid::parse_str(text).ok()?),
+        SqlType::Json => Value::Json(serde_json::from_str(text).ok()?),
+        _ => return None,
+    })
 }
 
 /// The tokens without comments and outer brackets.

@@ -44,7 +44,10 @@ pub use ddl::{
     AlterTable, ColumnDefinition, CreateIndex, CreateTable, CreateTableAs, DropIndex, DropTable, ForeignKey,
     ReferentialAction, Truncate, column, foreign_key,
 };
-pub(crate) use ddl::{Alteration, Ddl, DdlKind, Generation, IndexDefinition, Reference, TableDefinition};
+pub(crate) use ddl::{
+    Alteration, ColumnChange, Ddl, DdlKind, Generation, IndexDefinition, KeptColumn, KeptDefault, Reference,
+    TableDefinition,
+};
 pub(crate) use explode::Exploded;
 pub use explode::{Elements, IntoElements, elements};
 pub use grouping::{GroupKeys, GroupedFrame, GroupingSets, cube, grouping_sets, rollup};

@@ -2,7 +2,7 @@
 
 use super::{ColumnSchema, Rx, ScanId, TableSchema};
 use crate::ident::Ident;
-use crate::query::{Generation, Reference, TableName};
+use crate::query::{ColumnChange, Generation, KeptColumn, Reference, TableName};
 use crate::types::SqlType;
 
 pub(crate) struct ResolvedDdl {
@@ -47,11 +47,9 @@ pub(crate) enum ResolvedAlteration {
     DropColumn(Ident),
     RenameColumn(Ident, Ident),
     RenameTable(Ident),
-    ChangeType { name: Ident, from: Option<SqlType>, to: SqlType },
+    Redefine { name: Ident, from: Option<SqlType>, change: ColumnChange, kept: Option<Box<KeptColumn>> },
     SetDefault(Ident, Rx),
     DropDefault(Ident),
-    SetNotNull(Ident),
-    DropNotNull(Ident),
     AddUnique(Option<Ident>, Vec<Ident>),
     AddForeignKey(Reference, Option<Ident>),
     AddCheck(Option<Ident>, Rx),

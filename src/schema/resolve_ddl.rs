@@ -355,9 +355,9 @@ impl Create<'_, '_> {
                 ResolvedAlteration::RenameColumn(from.clone(), to.clone())
             }
             Alteration::RenameTable(to) => ResolvedAlteration::RenameTable(to.clone()),
-            Alteration::ChangeType(name, to) => {
+            Alteration::Redefine { name, change, kept } => {
                 let from = self.known(name)?;
-                ResolvedAlteration::ChangeType { name: name.clone(), from, to: *to }
+                ResolvedAlteration::Redefine { name: name.clone(), from, change: *change, kept: kept.clone() }
             }
             Alteration::SetDefault(name, value) => {
                 let sql_type = self.known(name)?;
@@ -377,14 +377,6 @@ impl Create<'_, '_> {
             Alteration::DropDefault(name) => {
                 self.known(name)?;
                 ResolvedAlteration::DropDefault(name.clone())
-            }
-            Alteration::SetNotNull(name) => {
-                self.known(name)?;
-                ResolvedAlteration::SetNotNull(name.clone())
-            }
-            Alteration::DropNotNull(name) => {
-                self.known(name)?;
-                ResolvedAlteration::DropNotNull(name.clone())
             }
             Alteration::AddUnique(key) => {
                 for column in &key.columns {

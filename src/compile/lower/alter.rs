@@ -1,15 +1,17 @@
 //! ALTER TABLE and indexes.
 
 use super::Lowering;
-use super::ddl::{Text, constraint};
+use super::ddl::{Piece, Text, constraint};
+use super::literal::is_plain;
 use super::sql_type::{Wanted, name_of};
 use crate::compile::fold::Block;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ident::Ident;
-use crate::query::{Generation, TableName};
+use crate::query::{ColumnChange, Generation, KeptColumn, KeptDefault, TableName};
 use crate::schema::{ResolvedAlteration, ResolvedIndex, RxKind, schema_needed};
 use crate::types::SqlType;
+use crate::value::Value;
 
 impl Lowering<'_> {
     pub(super) fn alter_table(
@@ -58,7 +60,9 @@ impl Lowering<'_> {
                     _ => text.name(to),
                 }
             }
-            ResolvedAlteration::ChangeType { name, from, to } => self.change_type(table, name, *from, *to, text)?,
+            ResolvedAlteration::Redefine { name, from, change, kept } => {
+                self.redefine(table, (name, *from), *change, kept.as_deref(), text)?
+            }
             ResolvedAlteration::SetDefault(name, value) => {
                 text.words(" ALTER COLUMN ");
                 text.name(name);
@@ -71,12 +75,6 @@ impl Lowering<'_> {
                 text.words(" ALTER COLUMN ");
                 text.name(name);
                 text.words(" DROP DEFAULT");
-            }
-            ResolvedAlteration::SetNotNull(name) | ResolvedAlteration::DropNotNull(name) => {
-                text.words(" ALTER COLUMN ");
-                text.name(name);
-                let set = matches!(alteration, ResolvedAlteration::SetNotNull(_));
-                text.words(if set { " SET NOT NULL" } else { " DROP NOT NULL" });
             }
             ResolvedAlteration::AddUnique(name, columns) => {
                 text.words(" ADD ");
@@ -107,19 +105,6 @@ impl Lowering<'_> {
     /// SQL: SQLite, "ALTER TABLE": it adds, drops and renames columns, sets and drops NOT NULL, and renames tables.
     fn check_alteration(&self, alteration: &ResolvedAlteration) -> Result<()> {
         let dialect = self.target.dialect;
-        // SQL: MySQL manual, 15.1.9: MODIFY takes a column's whole definition, and forgets what it is not told again.
-        if let (true, ResolvedAlteration::SetNotNull(name) | ResolvedAlteration::DropNotNull(name)) =
-            (dialect.is_mysql_family(), alteration)
-        {
-            let instead = match alteration {
-                ResolvedAlteration::SetNotNull(_) => "write `.add_check(\"name\", col(..).is_not_null())`",
-                _ => "add a column, fill it with an update, drop this one, and rename",
-            };
-            let message = format!(
-                "{dialect} would take the default and the rest of {name:?} away with what it says of NULL; {instead}"
-            );
-            return Err(Error::new(ErrorKind::Unsupported, "table.alter", message).with_column(name.as_str()));
-        }
         if dialect != Dialect::Sqlite {
             return Ok(());
         }
@@ -132,7 +117,7 @@ impl Lowering<'_> {
             ResolvedAlteration::AddUnique(..) => {
                 "SQLite adds no unique key to a table; write `db.create_index(..).unique()`, which keeps the same rows out"
             }
-            ResolvedAlteration::ChangeType { .. }
+            ResolvedAlteration::Redefine { change: ColumnChange::Type(_), .. }
             | ResolvedAlteration::SetDefault(..)
             | ResolvedAlteration::DropDefault(_)
             | ResolvedAlteration::AddForeignKey(..)
@@ -145,24 +130,41 @@ impl Lowering<'_> {
         Err(Error::new(ErrorKind::Unsupported, "table.alter", message))
     }
 
-    fn change_type(
+    fn redefine(
         &self,
         table: &TableName,
-        name: &Ident,
-        from: Option<SqlType>,
-        to: SqlType,
+        (name, from): (&Ident, Option<SqlType>),
+        change: ColumnChange,
+        kept: Option<&KeptColumn>,
         text: &mut Text,
     ) -> Result<()> {
         let dialect = self.target.dialect;
-        if dialect != Dialect::Postgres {
-            let message = format!(
-                "{dialect} would take the default and the rest of {name:?} away with its type; add a column, fill it with an update, drop this one, and rename"
-            );
-            return Err(Error::new(ErrorKind::Unsupported, "table.alter", message).with_column(name.as_str()));
+        let new_type = match change {
+            ColumnChange::Type(to) => Some(self.wider_type(table, (name, from), to)?),
+            ColumnChange::NotNull | ColumnChange::Nullable => None,
+        };
+        if dialect.is_mysql_family() {
+            return self.define_again(name, change, new_type, kept, text);
         }
+        text.words(" ALTER COLUMN ");
+        text.name(name);
+        match (change, new_type) {
+            (_, Some(new_type)) => {
+                text.words(" TYPE ");
+                text.0.push(Piece::Type(new_type));
+            }
+            (ColumnChange::Nullable, _) => text.words(" DROP NOT NULL"),
+            _ => text.words(" SET NOT NULL"),
+        }
+        Ok(())
+    }
+
+    fn wider_type(&self, table: &TableName, (name, from): (&Ident, Option<SqlType>), to: SqlType) -> Result<String> {
+        let dialect = self.target.dialect;
         match from {
             None if self.target.live => return Err(schema_needed(vec![table.clone()], "a change of a type")),
-            Some(from) if !is_wider(from, to) => {
+            // What a text's column says beside its type stays only where it is not said again.
+            Some(from) if !is_wider(from, to) || (dialect.is_mysql_family() && !is_number(from)) => {
                 let message = format!(
                     "{name:?} is {from}, and {to} may not hold all its values as they are; add a column, fill it with an update, drop this one, and rename"
                 );
@@ -170,11 +172,62 @@ impl Lowering<'_> {
             }
             _ => {}
         }
-        text.words(" ALTER COLUMN ");
-        text.name(name);
-        text.words(" TYPE ");
         let wanted = Wanted { name, sql_type: to, max_length: None, keyed: false };
-        text.0.push(super::ddl::Piece::Type(name_of(wanted, dialect, None)?));
+        name_of(wanted, dialect, self.caps.binary_collation)
+    }
+
+    /// SQL: MySQL manual, 15.1.9: MODIFY takes a column's whole definition, and forgets what it is not told again.
+    fn define_again(
+        &self,
+        name: &Ident,
+        change: ColumnChange,
+        new_type: Option<String>,
+        kept: Option<&KeptColumn>,
+        text: &mut Text,
+    ) -> Result<()> {
+        let Some(kept) = kept else {
+            let message = format!(
+                "{} wants to be told all of the definition of {name:?} again, which is read when the statement is run; run it in place of asking for its text",
+                self.target.dialect
+            );
+            return Err(Error::new(ErrorKind::Unsupported, "table.alter", message).with_column(name.as_str()));
+        };
+        text.words(" MODIFY COLUMN ");
+        text.name(name);
+        text.words(" ");
+        text.0.push(Piece::Type(new_type.unwrap_or_else(|| kept.type_name.clone())));
+        let nullable = match change {
+            ColumnChange::Type(_) => kept.nullable,
+            ColumnChange::NotNull => false,
+            ColumnChange::Nullable => true,
+        };
+        text.words(if nullable { " NULL" } else { " NOT NULL" });
+        if kept.counts {
+            text.words(" AUTO_INCREMENT");
+        }
+        match &kept.default {
+            None => {}
+            // It says nothing, and a column without NULL has none.
+            Some(KeptDefault::Value { value: Value::Null, .. }) => {}
+            Some(KeptDefault::Value { value, bracketed }) => {
+                let (words, value) = match unsigned(value).filter(|_| !*bracketed) {
+                    Some((sign, value)) => (if sign { [" DEFAULT -", ""] } else { [" DEFAULT ", ""] }, value),
+                    None => ([" DEFAULT (", ")"], value.clone()),
+                };
+                text.words(words[0]);
+                text.0.push(Piece::Value(value));
+                text.words(words[1]);
+            }
+            Some(KeptDefault::Now(digits)) => {
+                text.words(" DEFAULT CURRENT_TIMESTAMP(");
+                text.0.push(Piece::Value(Value::Int(i64::from(*digits))));
+                text.words(")");
+            }
+        }
+        if let Some(comment) = &kept.comment {
+            text.words(" COMMENT ");
+            text.0.push(Piece::Value(Value::Text(comment.clone())));
+        }
         Ok(())
     }
 
@@ -259,14 +312,43 @@ fn no_word(dialect: Dialect) -> Error {
 
 /// Whether every value of `from` is the same one as `to`.
 fn is_wider(from: SqlType, to: SqlType) -> bool {
+    let before_the_point = |digits: Option<(u8, u8)>, needed: u8| {
+        digits.is_none_or(|(precision, scale)| precision.saturating_sub(scale) >= needed)
+    };
     match (from, to) {
         _ if from == to => true,
         (SqlType::Int16, SqlType::Int32 | SqlType::Int64) | (SqlType::Int32, SqlType::Int64) => true,
         (SqlType::Float32, SqlType::Float64) => true,
+        (SqlType::Int16, SqlType::Decimal(digits)) => before_the_point(digits, 5),
+        (SqlType::Int32, SqlType::Decimal(digits)) => before_the_point(digits, 10),
+        (SqlType::Int64, SqlType::Decimal(digits)) => before_the_point(digits, 19),
+        (SqlType::UInt64, SqlType::Decimal(digits)) => before_the_point(digits, 20),
         (SqlType::Decimal(Some(_)), SqlType::Decimal(None)) => true,
         (SqlType::Decimal(Some((precision, scale))), SqlType::Decimal(Some((more, further)))) => {
             further >= scale && more.saturating_sub(further) >= precision.saturating_sub(scale)
         }
         _ => false,
     }
+}
+
+/// Whether a value that is written as one literal has a sign, and the value without it.
+///
+/// SQL: MySQL manual, 13.6: a default that is no expression is a literal, and one of a moment a text.
+fn unsigned(value: &Value) -> Option<(bool, Value)> {
+    Some(match value {
+        Value::Int(number) => (*number < 0, Value::Int(number.checked_abs()?)),
+        Value::Decimal(number) => (number.is_sign_negative(), Value::Decimal(number.abs())),
+        Value::Float(number) => (number.is_sign_negative(), Value::Float(number.abs())),
+        Value::Text(text) if !text.chars().all(is_plain) => return None,
+        Value::Date(day) => (false, Value::Text(day.format("%Y-%m-%d").to_string())),
+        Value::Time(time) => (false, Value::Text(time.format("%H:%M:%S%.6f").to_string())),
+        Value::Timestamp(moment) => (false, Value::Text(moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string())),
+        Value::TimestampTz(moment) => (false, Value::Text(moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string())),
+        Value::Json(_) => return None,
+        other => (false, other.clone()),
+    })
+}
+
+fn is_number(sql_type: SqlType) -> bool {
+    sql_type.is_integer() || sql_type.is_float() || matches!(sql_type, SqlType::Decimal(_))
 }

@@ -140,7 +140,7 @@ fn float(number: f64, dialect: Dialect) -> Result<Vec<Piece>> {
 }
 
 /// Signs that stand for themselves between quotes on every database, whatever its modes.
-fn is_plain(character: char) -> bool {
+pub(super) fn is_plain(character: char) -> bool {
     matches!(character, ' '..='~') && character != '\'' && character != '\\'
 }
 

@@ -49,7 +49,7 @@ fn classify(number: u16, sqlstate: Option<&str>, message: &str) -> Refusal {
         3819 => Refusal::Check,
         // MySQL has another error of this number.
         4025 if sqlstate == Some("23000") => Refusal::Check,
-        1048 | 1364 => Refusal::NotNull,
+        1048 | 1138 | 1364 => Refusal::NotNull,
         1969 | 3024 => Refusal::StatementTimeout,
         1317 => Refusal::Cancelled,
         1792 | 1836 => Refusal::ReadOnly,

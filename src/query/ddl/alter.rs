@@ -6,6 +6,7 @@ use crate::expr::{Expr, IntoExpr, Operand};
 use crate::ident::Ident;
 use crate::query::{IntoNames, IntoTable, Origin};
 use crate::types::SqlType;
+use crate::value::Value;
 
 /// One change of a table.
 #[derive(Clone)]
@@ -16,18 +17,55 @@ pub(crate) enum Alteration {
     DropColumn(Ident),
     RenameColumn(Ident, Ident),
     RenameTable(Ident),
-    ChangeType(Ident, SqlType),
     SetDefault(Ident, Expr),
     DropDefault(Ident),
-    SetNotNull(Ident),
-    DropNotNull(Ident),
+    Redefine {
+        name: Ident,
+        change: ColumnChange,
+        /// On MySQL and MariaDB, once it is read.
+        kept: Option<Box<KeptColumn>>,
+    },
     AddUnique(UniqueKey),
     AddForeignKey(Reference),
     AddCheck(Check),
     DropConstraint(Ident),
 }
 
+/// What is said anew of a column.
+#[derive(Clone, Copy)]
+pub(crate) enum ColumnChange {
+    Type(SqlType),
+    NotNull,
+    Nullable,
+}
+
+/// All that a column's definition says, for a statement that has to say it again.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KeptColumn {
+    /// The type with its digits, character set and collation, in words of a closed list.
+    pub(crate) type_name: String,
+    pub(crate) nullable: bool,
+    pub(crate) counts: bool,
+    pub(crate) default: Option<KeptDefault>,
+    pub(crate) comment: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum KeptDefault {
+    Value {
+        value: Value,
+        /// It stands in brackets, as an expression.
+        bracketed: bool,
+    },
+    /// The moment of the insert, with so many digits of a second.
+    Now(u8),
+}
+
 impl Alteration {
+    fn redefine(name: Ident, change: ColumnChange) -> Alteration {
+        Alteration::Redefine { name, change, kept: None }
+    }
+
     pub(super) fn each_expr(&self, visit: &mut dyn FnMut(&Expr)) {
         match self {
             Alteration::AddColumn(column) => column.each_expr(visit),
@@ -102,10 +140,14 @@ impl AlterTable {
     }
 
     /// Makes the column one of a wider type, in which every value stays as it is: a larger integer, a double for a real, a decimal with
-    /// more digits. Another change is refused; so is any on SQLite, MySQL and MariaDB, where a column is made anew, filled by an
+    /// more digits, or one that holds an integer's. Another change is refused; so is any on SQLite, where a column is made anew, filled by an
     /// update, and renamed.
+    ///
+    /// SQL text: `ALTER TABLE "t" ALTER COLUMN "a" TYPE bigint`. On MySQL and MariaDB ``ALTER TABLE `t` MODIFY COLUMN `a` BIGINT NOT NULL DEFAULT 5``, which
+    /// takes a column's whole definition: it is read before, and all of it is said again. A column of which it can't be (one that is generated or
+    /// invisible, has a check of its own, or a default that is computed, but for the present moment) is refused.
     pub fn change_type(self, column: &str, sql_type: SqlType) -> AlterTable {
-        self.with(Ident::new(column).map(|column| Alteration::ChangeType(column, sql_type)))
+        self.with(Ident::new(column).map(|column| Alteration::redefine(column, ColumnChange::Type(sql_type))))
     }
 
     /// What an insert that doesn't name the column gives it from now on. Not on SQLite.
@@ -119,19 +161,18 @@ impl AlterTable {
         self.with(Ident::new(column).map(Alteration::DropDefault))
     }
 
-    /// The column holds no NULL from now on, and none of the rows that are there may hold one. Not on MySQL and MariaDB; a check
-    /// that it is not NULL keeps the same rows out.
+    /// The column holds no NULL from now on, and none of the rows that are there may hold one.
     ///
-    /// SQL text: `ALTER TABLE "t" ALTER COLUMN "a" SET NOT NULL`.
+    /// SQL text: `ALTER TABLE "t" ALTER COLUMN "a" SET NOT NULL`; on MySQL and MariaDB as for [`change_type`](AlterTable::change_type).
     pub fn set_not_null(self, column: &str) -> AlterTable {
-        self.with(Ident::new(column).map(Alteration::SetNotNull))
+        self.with(Ident::new(column).map(|column| Alteration::redefine(column, ColumnChange::NotNull)))
     }
 
-    /// The column may hold NULL from now on. Not on MySQL and MariaDB.
+    /// The column may hold NULL from now on.
     ///
-    /// SQL text: `ALTER TABLE "t" ALTER COLUMN "a" DROP NOT NULL`.
+    /// SQL text: `ALTER TABLE "t" ALTER COLUMN "a" DROP NOT NULL`; on MySQL and MariaDB as for [`change_type`](AlterTable::change_type).
     pub fn drop_not_null(self, column: &str) -> AlterTable {
-        self.with(Ident::new(column).map(Alteration::DropNotNull))
+        self.with(Ident::new(column).map(|column| Alteration::redefine(column, ColumnChange::Nullable)))
     }
 
     /// Adds a unique key under a name. On SQLite write [`create_index`](crate::Database::create_index) with `unique`.

@@ -10,7 +10,7 @@ mod key;
 use std::panic::Location;
 
 pub use alter::AlterTable;
-pub(crate) use alter::Alteration;
+pub(crate) use alter::{Alteration, ColumnChange, KeptColumn, KeptDefault};
 pub use column::{ColumnDefinition, column};
 pub(crate) use create::TableDefinition;
 pub use create::{CreateTable, CreateTableAs};

@@ -1,10 +1,11 @@
 //! ALTER TABLE and indexes.
 
-use portcullis::{Dialect, ErrorKind, Result, SqlType, col, column, foreign_key, lit};
+use portcullis::{Database, Dialect, ErrorKind, ReadWrite, Result, SqlType, col, column, foreign_key, lit};
+use rust_decimal::Decimal;
 
 use crate::support;
 
-async fn with_items(db: &portcullis::Database<portcullis::ReadWrite>) {
+async fn with_items(db: &Database<ReadWrite>) {
     let create = db.create_table("items").column(column("id", SqlType::Int64).primary_key());
     let create = create.column(column("name", SqlType::Text).max_length(20)).column(column("price", SqlType::Int32));
     create.execute().await.unwrap();
@@ -96,25 +97,36 @@ async fn a_type_becomes_a_wider_one_or_is_refused() {
     support::each(async |test| {
         let db = test.read_write().await;
         with_items(&db).await;
-        let wider = db.alter_table("items").change_type("price", SqlType::Int64).execute().await;
-        if test.dialect == Dialect::Postgres {
-            wider.unwrap();
-            db.update("items").set("price", i64::MAX).where_(col("id").eq(1)).execute().await.unwrap();
-            assert_eq!(
-                db.table("items").where_(col("id").eq(1)).select("price").one_as::<i64>().await.unwrap(),
-                i64::MAX
-            );
-            let narrower = db.alter_table("items").change_type("price", SqlType::Int16).execute().await;
-            assert_eq!(narrower.unwrap_err().code(), "table.type_change");
-        } else {
-            assert_eq!(wider.unwrap_err().code(), "table.alter");
+        let change = |to| db.alter_table("items").change_type("price", to).execute();
+        if test.dialect == Dialect::Sqlite {
+            assert_eq!(change(SqlType::Int64).await.unwrap_err().code(), "table.alter");
+            return;
         }
+        db.alter_table("items").set_default("price", -7).execute().await.unwrap();
+        change(SqlType::Int64).await.unwrap();
+        db.update("items").set("price", i64::MAX).where_(col("id").eq(1)).execute().await.unwrap();
+        let price = async |id: i64| {
+            db.table("items").where_(col("id").eq(id)).select("price").one_as::<Decimal>().await.unwrap()
+        };
+        let price_of_one = db.table("items").where_(col("id").eq(1)).select("price").one_as::<i64>().await.unwrap();
+        assert_eq!(price_of_one, i64::MAX);
+        for narrower in [SqlType::Int16, SqlType::Int32, SqlType::decimal(20, 2), SqlType::Float64, SqlType::Text] {
+            assert_eq!(change(narrower).await.unwrap_err().code(), "table.type_change", "{narrower}");
+        }
+        change(SqlType::decimal(21, 2)).await.unwrap();
+        assert_eq!(price(1).await, Decimal::from(i64::MAX), "on {}", test.dialect);
+        db.insert("items").columns("id").row([9]).execute().await.unwrap();
+        assert_eq!(price(9).await, Decimal::from(-7), "on {}", test.dialect);
+        let unknown = db.alter_table("items").change_type("prise", SqlType::Int64).execute().await.unwrap_err();
+        assert_eq!(unknown.code(), "schema.unknown_column", "{unknown}");
+        let shown = db.alter_table("items").change_type("price", SqlType::Int64).to_sql_for(test.dialect);
+        assert_eq!(shown.is_ok(), test.dialect == Dialect::Postgres);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_column_holds_no_null_or_may_again_where_the_database_can() {
+async fn a_column_holds_no_null_or_may_again() {
     support::each(async |test| {
         let db = test.read_write().await;
         let create = db.create_table("items").column(column("id", SqlType::Int64).primary_key());
@@ -127,22 +139,9 @@ async fn a_column_holds_no_null_or_may_again_where_the_database_can() {
         assert_eq!(put(1, None, Some(5)).await, Ok(1));
         assert_eq!(put(2, Some("desk"), None).await, Err(ErrorKind::Constraint));
         let set = db.alter_table("items").set_not_null("name").execute().await;
-        if support::mysql_family(test.dialect) {
-            assert_eq!(set.unwrap_err().code(), "table.alter");
-            assert_eq!(
-                db.alter_table("items").drop_not_null("price").execute().await.unwrap_err().code(),
-                "table.alter"
-            );
-            // What the error says to write instead.
-            let checked = || db.alter_table("items").add_check("named", col("name").is_not_null()).execute();
-            assert_eq!(checked().await.unwrap_err().kind(), ErrorKind::Constraint);
-            db.update("items").set("name", "lamp").where_(col("id").eq(1)).execute().await.unwrap();
-            checked().await.unwrap();
-            assert_eq!(put(3, None, Some(5)).await, Err(ErrorKind::Constraint));
-            return;
-        }
         // A row holds one, and the column stays as it was.
-        assert_eq!(set.unwrap_err().kind(), ErrorKind::Constraint, "on {}", test.dialect);
+        let refused = set.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Constraint, "on {}: {refused:?}", test.dialect);
         assert_eq!(put(3, None, Some(5)).await, Ok(1));
         db.delete("items").where_(col("id").eq(3)).execute().await.unwrap();
         db.update("items").set("name", "lamp").where_(col("id").eq(1)).execute().await.unwrap();
@@ -159,6 +158,98 @@ async fn a_column_holds_no_null_or_may_again_where_the_database_can() {
         let nullable = |name: &str| details.columns.iter().find(|it| it.name == name).map(|it| it.nullable);
         assert_eq!((nullable("name"), nullable("price")), (Some(false), Some(true)), "on {}", test.dialect);
         db.alter_table("items").set_not_null("nothing").execute().await.unwrap_err();
+    })
+    .await;
+}
+
+/// What the server itself says of a table.
+async fn shown(db: &Database<ReadWrite>) -> Vec<String> {
+    let rows = db.sql("SHOW CREATE TABLE kinds").collect().await.unwrap();
+    let text = rows.first().unwrap().try_get::<String>(1).unwrap();
+    text.lines().map(|line| line.trim_end_matches(',').to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_else_mysql_and_mariadb_know_of_a_column_stays_when_its_definition_is_said_again() {
+    support::each(async |test| {
+        if !support::mysql_family(test.dialect) {
+            return;
+        }
+        let maria = test.dialect == Dialect::MariaDb;
+        let mut kept = vec![
+            ("a", "int DEFAULT NULL"),
+            ("b", "int NOT NULL DEFAULT 5 COMMENT 'in cents'"),
+            ("c", "bigint unsigned NOT NULL DEFAULT 18446744073709551615"),
+            ("d", "decimal(10,2) DEFAULT -1.50"),
+            ("e", "double NOT NULL DEFAULT 0.5"),
+            ("f", "varchar(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci NOT NULL DEFAULT 'x'"),
+            ("g", "text CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
+            ("h", "date NOT NULL DEFAULT '2024-02-29'"),
+            ("i", "datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"),
+            ("j", "timestamp(3) NULL DEFAULT NULL"),
+            ("k", "time(6) NOT NULL DEFAULT '10:00:00.5'"),
+            ("l", "varbinary(9) NOT NULL"),
+            ("m", "tinyint(1) NOT NULL DEFAULT 1"),
+            ("n", "mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL"),
+            ("o", "year NOT NULL DEFAULT 1999"),
+            ("p", "json NOT NULL"),
+            ("q", "varchar(20) NOT NULL DEFAULT (concat('a', 'b'))"),
+        ];
+        let refused = [
+            ("r", "enum('x','y') NOT NULL"),
+            ("s", "int GENERATED ALWAYS AS (`b` + 1) VIRTUAL"),
+            ("t", "timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)"),
+            ("u", "int NOT NULL COMMENT 'it''s'"),
+            ("v", "int NOT NULL DEFAULT (5 + 1)"),
+            ("w", if maria { "int NOT NULL CHECK (`w` > 0)" } else { "int NOT NULL DEFAULT 1 INVISIBLE" }),
+            ("x", if maria { "int NOT NULL DEFAULT 1 INVISIBLE" } else { "geometry NOT NULL" }),
+        ];
+        let computed = kept.pop().into_iter();
+        let columns =
+            |list: &[(&str, &str)]| list.iter().map(|(name, rest)| format!("`{name}` {rest}")).collect::<Vec<_>>();
+        let mut all = vec!["`id` int NOT NULL AUTO_INCREMENT PRIMARY KEY".to_owned()];
+        all.extend(columns(&kept));
+        all.extend(columns(&refused));
+        all.extend(computed.clone().map(|(name, rest)| format!("`{name}` {rest}")));
+        let create = format!("CREATE TABLE kinds ({}, KEY by_b (`b`), UNIQUE KEY by_f (`f`, `b`))", all.join(", "));
+        test.execute_setup(&[&create]).await;
+        let db = test.read_write().await;
+        let before = shown(&db).await;
+        for (name, said) in &kept {
+            let not_null = said.contains("NOT NULL");
+            let once = |not_null: bool| {
+                let alter = db.alter_table("kinds");
+                if not_null { alter.set_not_null(name) } else { alter.drop_not_null(name) }
+            };
+            // As it is, then the other way, and back: the server says what it said before.
+            once(not_null).execute().await.unwrap_or_else(|error| panic!("{name} on {}: {error}", test.dialect));
+            assert_eq!(shown(&db).await, before, "{name} on {}", test.dialect);
+            once(!not_null).execute().await.unwrap_or_else(|error| panic!("{name} on {}: {error}", test.dialect));
+            let other = shown(&db).await;
+            let differ: Vec<_> = before.iter().zip(&other).filter(|(one, other)| one != other).collect();
+            assert!(differ.len() == 1 && before.len() == other.len(), "{name} on {}: {differ:?}", test.dialect);
+            once(not_null).execute().await.unwrap();
+            assert_eq!(shown(&db).await, before, "{name} on {}", test.dialect);
+        }
+        for (name, _) in refused.into_iter().chain(computed) {
+            let error = db.alter_table("kinds").drop_not_null(name).execute().await.expect_err(name);
+            assert_eq!(
+                (error.kind(), error.code()),
+                (ErrorKind::Unsupported, "table.alter"),
+                "{name} on {}",
+                test.dialect
+            );
+        }
+        assert_eq!(shown(&db).await, before);
+        // A counting key grows, and counts on.
+        db.alter_table("kinds").change_type("id", SqlType::Int64).execute().await.unwrap();
+        let after = shown(&db).await;
+        let differ: Vec<_> =
+            before.iter().zip(&after).filter(|(one, other)| one != other).map(|(_, other)| other).collect();
+        assert!(
+            matches!(differ[..], [line] if line.contains("bigint") && line.contains("AUTO_INCREMENT")),
+            "{differ:?}"
+        );
     })
     .await;
 }
