@@ -1,8 +1,8 @@
 //! Subqueries: rows, text, what they may see, and what is refused.
 
 use portcullis::{
-    Dialect, ErrorKind, all, avg, case, col, count, exists, lit, max, min, not_exists, on, outer, scalar, sum, table,
-    window,
+    Dialect, ErrorKind, Expr, all, all_of, any_of, avg, case, col, count, exists, lit, max, min, not_exists, on, outer,
+    scalar, sum, table, window,
 };
 
 use super::snapshot::{Tables, p, t, u};
@@ -429,4 +429,36 @@ async fn a_double_is_asked_for_among_integers_as_it_is() {
         check_any_order(&db, asked((col("v") / 2).in_(few())), &["0", "2"]).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_condition_that_nothing_meets_is_left_out() {
+    support::each(async |db| {
+        db.execute_setup(&[
+            "CREATE TABLE t (id integer, f double precision)",
+            "INSERT INTO t VALUES (1, 0.5), (2, NULL)",
+        ])
+        .await;
+        let db = db.read_only().await;
+        let (none, all) = (|| any_of(Vec::<Expr>::new()), || all_of(Vec::<Expr>::new()));
+        let list: Vec<f64> = (0..120).map(f64::from).collect();
+        for kept in [lit(0.25).abs().in_(list.clone()), col("f").in_(list), lit(0.25).eq(1.0)] {
+            let found = async |condition: Expr| {
+                let rows = db.table("t").where_(condition).select("id").order_by("id").collect().await;
+                support::lines(&rows.unwrap_or_else(|error| panic!("on {}: {error}", db.dialect())))
+            };
+            for never in
+                [none() & kept.clone(), kept.clone() & none(), kept.clone() & !all(), kept.clone() & (none() | none())]
+            {
+                assert!(found(never).await.is_empty(), "on {}", db.dialect());
+            }
+            for ever in [all() | kept.clone(), kept.clone() | !none(), kept | (all() & all())] {
+                assert_eq!(found(ever).await, ["1", "2"], "on {}", db.dialect());
+            }
+        }
+    })
+    .await;
+    let text = |condition: Expr| table("t").where_(condition).select("id").to_sql_for(Dialect::Sqlite).unwrap();
+    let never = text((col("id").eq(1) & any_of(Vec::<Expr>::new())) | any_of(Vec::<Expr>::new()));
+    assert_eq!(never.sql(), r#"SELECT "id" FROM "t" WHERE FALSE"#);
 }
